@@ -1,1 +1,11 @@
+//! Corelane: a shared-nothing, shard-per-core data server for queue and messaging workloads that speaks the Redis/Valkey
+//! protocol. ARCHITECTURE.md tells the shape; each module's header tells what it owns and what it must not know.
+
 pub mod base;
+pub mod catalog;
+pub mod command;
+pub mod config;
+pub mod family;
+pub mod keyspace;
+pub mod protocol;
+pub mod types;

@@ -1,1 +1,8 @@
-//! x
+//! Ids, bytes, numbers, hashes, time and seeded randomness: what every layer may use and what knows no other layer.
+
+pub mod glob;
+pub mod hash;
+pub mod id;
+pub mod number;
+pub mod rng;
+pub mod time;

@@ -1,0 +1,146 @@
+//! The words of one request: slices of the buffer in which they arrived, with the typed readings commands need.
+
+use std::ops::Index;
+
+use super::error::Error;
+use crate::base::number;
+
+/// Where one word lies in its buffer, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Length in bytes.
+    pub len: u32,
+}
+
+/// The words of a request, the command's name first (a subcommand's name is word 1).
+#[derive(Clone, Copy, Debug)]
+pub struct Args<'a> {
+    bytes: &'a [u8],
+    spans: &'a [Span],
+}
+
+impl<'a> Args<'a> {
+    /// Words that lie in `bytes` at `spans`; every span must lie inside.
+    pub fn new(bytes: &'a [u8], spans: &'a [Span]) -> Self {
+        Args { bytes, spans }
+    }
+
+    /// How many words, the name included.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is not even a name.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Word `at`, if there is one.
+    pub fn get(&self, at: usize) -> Option<&'a [u8]> {
+        let span = self.spans.get(at)?;
+        Some(&self.bytes[span.start as usize..span.start as usize + span.len as usize])
+    }
+
+    /// Word `at`, which the arity guarantees.
+    pub fn at(&self, at: usize) -> &'a [u8] {
+        self.get(at)
+            .expect("the command's arity was checked before it ran")
+    }
+
+    /// The words from `from` on.
+    pub fn from(
+        &self,
+        from: usize,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
+        let bytes = self.bytes;
+        let spans: &'a [Span] = self.spans.get(from..).unwrap_or(&[]);
+        spans
+            .iter()
+            .map(move |span| &bytes[span.start as usize..span.start as usize + span.len as usize])
+    }
+
+    /// All words.
+    pub fn iter(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
+        self.from(0)
+    }
+
+    /// Whether word `at` is `token`, ASCII case ignored.
+    pub fn is(&self, at: usize, token: &str) -> bool {
+        self.get(at)
+            .is_some_and(|word| word.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// Word `at` as an integer.
+    pub fn int(&self, at: usize) -> Result<i64, Error> {
+        self.get(at)
+            .and_then(number::parse_i64)
+            .ok_or(Error::NotInteger)
+    }
+
+    /// Word `at` as a double.
+    pub fn float(&self, at: usize) -> Result<f64, Error> {
+        self.get(at)
+            .and_then(number::parse_f64)
+            .ok_or(Error::NotFloat)
+    }
+}
+
+impl Index<usize> for Args<'_> {
+    type Output = [u8];
+
+    fn index(&self, at: usize) -> &[u8] {
+        self.at(at)
+    }
+}
+
+/// A request that owns its words: what MULTI queues and what waits for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedArgs {
+    bytes: Box<[u8]>,
+    spans: Box<[Span]>,
+}
+
+impl OwnedArgs {
+    /// A request made of `words`.
+    pub fn from_words<'w>(words: impl IntoIterator<Item = &'w [u8]>) -> Self {
+        let mut bytes = Vec::new();
+        let spans = words
+            .into_iter()
+            .map(|word| append(&mut bytes, word))
+            .collect();
+        OwnedArgs {
+            bytes: bytes.into_boxed_slice(),
+            spans,
+        }
+    }
+
+    /// The request, borrowed.
+    pub fn as_args(&self) -> Args<'_> {
+        Args::new(&self.bytes, &self.spans)
+    }
+
+    /// Heap bytes that the request takes.
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes.len() + self.spans.len() * size_of::<Span>()
+    }
+}
+
+impl From<Args<'_>> for OwnedArgs {
+    fn from(args: Args<'_>) -> Self {
+        OwnedArgs::from_words(args.iter())
+    }
+}
+
+/// Appends `word` to `bytes` and tells where it lies.
+pub fn append(bytes: &mut Vec<u8>, word: &[u8]) -> Span {
+    let start = u32::try_from(bytes.len()).expect("requests are limited far below 4 GiB");
+    bytes.extend_from_slice(word);
+    Span {
+        start,
+        len: u32::try_from(word.len()).expect("a bulk is limited to 512 MiB"),
+    }
+}

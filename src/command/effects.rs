@@ -1,0 +1,149 @@
+//! What a run of commands did to the keyspace, for those who must hear of it: watchers, waiters, notifications, the log.
+
+use crate::base::hash::table_hash;
+use crate::base::id::DbIndex;
+
+/// The class of a keyspace event (the letters of `notify-keyspace-events`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `g`: DEL, EXPIRE, RENAME, ...
+    Generic,
+    /// `$`: strings.
+    String,
+    /// `l`: lists.
+    List,
+    /// `s`: sets.
+    Set,
+    /// `h`: hashes.
+    Hash,
+    /// `z`: sorted sets.
+    SortedSet,
+    /// `x`: expired.
+    Expired,
+    /// `e`: evicted.
+    Evicted,
+    /// `t`: streams.
+    Stream,
+    /// `n`: new keys.
+    New,
+}
+
+/// One change of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub db: DbIndex,
+    /// Which key.
+    pub key: Box<[u8]>,
+    /// The event's class.
+    pub class: Class,
+    /// The event's name, as in keyspace notifications (`lpush`, `del`, ...).
+    pub event: &'static str,
+    /// Whether the value changed (not only an event to tell).
+    pub modified: bool,
+}
+
+const BUCKETS: usize = 4096;
+
+/// Which keys somebody waits for or watches: a counting filter over table hashes. A hit may be false, a miss never is.
+#[derive(Debug)]
+pub struct Interest {
+    counts: Box<[u16; BUCKETS]>,
+    total: usize,
+    everything: bool,
+}
+
+impl Default for Interest {
+    fn default() -> Self {
+        Interest {
+            counts: Box::new([0; BUCKETS]),
+            total: 0,
+            everything: false,
+        }
+    }
+}
+
+impl Interest {
+    fn bucket(key: &[u8]) -> usize {
+        (table_hash(key) >> 20) as usize % BUCKETS
+    }
+
+    /// Somebody wants to hear of `key`.
+    pub fn add(&mut self, key: &[u8]) {
+        let count = &mut self.counts[Self::bucket(key)];
+        // A saturated bucket stays: it costs a false hit, never a miss.
+        *count = count.saturating_add(1);
+        self.total += 1;
+    }
+
+    /// Takes one [`Interest::add`] of `key` back.
+    pub fn remove(&mut self, key: &[u8]) {
+        let count = &mut self.counts[Self::bucket(key)];
+        if *count != u16::MAX {
+            *count = count
+                .checked_sub(1)
+                .expect("interest is removed as often as it was added");
+        }
+        self.total -= 1;
+    }
+
+    /// Whether all changes are wanted, whatever the key.
+    pub fn set_everything(&mut self, everything: bool) {
+        self.everything = everything;
+    }
+
+    fn wants(&self, key: &[u8]) -> bool {
+        self.everything || self.total > 0 && self.counts[Self::bucket(key)] > 0
+    }
+}
+
+/// Collects what commands do; the shard takes it after each command.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Which changes are worth recording.
+    pub interest: Interest,
+    /// The recorded changes, in order.
+    pub changes: Vec<Change>,
+    /// How many changes were made, recorded or not (Valkey's `dirty`).
+    pub dirty: u64,
+    /// Messages that PUBLISH inside the run asks to send: channel and payload.
+    pub publishes: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// Keys that expired on access or by the cycle.
+    pub expired: u64,
+    /// Lookups of commands that only read, which found a key.
+    pub hits: u64,
+    /// Lookups of commands that only read, which found none.
+    pub misses: u64,
+}
+
+impl Effects {
+    /// A collector that records every change: for keys lent to a transaction, whose owner sorts out who cares.
+    pub fn recording() -> Self {
+        let mut effects = Effects::default();
+        effects.interest.set_everything(true);
+        effects
+    }
+
+    /// Records that `key` was modified by what `event` names.
+    pub fn changed(&mut self, db: DbIndex, key: &[u8], class: Class, event: &'static str) {
+        self.dirty += 1;
+        self.note(db, key, class, event, true);
+    }
+
+    /// Records an event that modifies nothing more (a further name for the same change).
+    pub fn event(&mut self, db: DbIndex, key: &[u8], class: Class, event: &'static str) {
+        self.note(db, key, class, event, false);
+    }
+
+    fn note(&mut self, db: DbIndex, key: &[u8], class: Class, event: &'static str, modified: bool) {
+        if self.interest.wants(key) {
+            self.changes.push(Change {
+                db,
+                key: key.into(),
+                class,
+                event,
+                modified,
+            });
+        }
+    }
+}

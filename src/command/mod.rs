@@ -1,0 +1,20 @@
+//! The vocabulary in which a command is declared and run: spec, keys, arguments, errors, context, session.
+//! Knows the keyspace it runs over; knows no command, no shard and no connection.
+
+pub mod args;
+pub mod context;
+pub mod effects;
+pub mod error;
+pub mod key;
+pub mod local;
+pub mod session;
+pub mod spec;
+
+pub use args::{Args, Span};
+pub use context::{Caller, Context, Keys};
+pub use effects::{Change, Class, Effects};
+pub use error::Error;
+pub use key::{Find, Key, KeyFlags};
+pub use local::{Local, Part};
+pub use session::Session;
+pub use spec::{Acl, Arg, ArgKind, Arity, Attempt, Command, Control, Exec, Flags, Group, Ran};

@@ -1,0 +1,178 @@
+//! A connection's own state, as commands see it: protocol, database, name, authentication, what it watches and subscribes.
+
+use hashbrown::HashSet;
+
+use super::args::OwnedArgs;
+use crate::base::id::{ClientId, DbIndex};
+use crate::base::time::Now;
+use crate::config::Config;
+use crate::protocol::reply::{Reply, Resp};
+
+use super::spec::Command;
+
+/// Which replies the client wants (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// Not that of this command (the SKIP itself).
+    SkipThis,
+    /// Not that of the next command.
+    SkipNext,
+}
+
+/// A command that MULTI has queued.
+pub struct Queued {
+    /// What to run.
+    pub command: &'static Command,
+    /// Its words.
+    pub args: OwnedArgs,
+}
+
+/// The state between MULTI and EXEC.
+#[derive(Default)]
+pub struct Multi {
+    /// Commands in order.
+    pub queue: Vec<Queued>,
+    /// A command was refused while queueing, so that EXEC must abort.
+    pub refused: bool,
+}
+
+/// A key that WATCH guards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Where.
+    pub db: DbIndex,
+    /// Which key.
+    pub key: Box<[u8]>,
+    /// Its version when WATCH read it.
+    pub version: u64,
+    /// It had expired (but was still stored) when WATCH read it.
+    pub was_expired: bool,
+}
+
+/// One client's state.
+pub struct Session {
+    /// Never reused.
+    pub client: ClientId,
+    /// Peer address as CLIENT LIST shows it (`ip:port` or `path:0`).
+    pub address: Box<str>,
+    /// Own address.
+    pub local_address: Box<str>,
+    /// Selected database.
+    pub db: DbIndex,
+    /// Negotiated protocol.
+    pub resp: Resp,
+    /// Whether commands beyond AUTH and HELLO are allowed.
+    pub authenticated: bool,
+    /// CLIENT SETNAME.
+    pub name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_version: Box<[u8]>,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// MONITOR.
+    pub monitor: bool,
+    /// Between MULTI and EXEC.
+    pub multi: Option<Box<Multi>>,
+    /// WATCH.
+    pub watched: Vec<Watched>,
+    /// SUBSCRIBE.
+    pub channels: HashSet<Box<[u8]>>,
+    /// PSUBSCRIBE.
+    pub patterns: HashSet<Box<[u8]>>,
+    /// Waits for a key.
+    pub blocked: bool,
+    /// Its connection closes as soon as the replies written so far are sent.
+    pub closing: bool,
+    /// When it connected, Unix seconds.
+    pub connected_unix_s: i64,
+    /// Last command, monotonic microseconds.
+    pub active_mono_us: u64,
+    /// Last command, for CLIENT LIST.
+    pub last_command: Option<&'static Command>,
+    /// Commands run.
+    pub commands_total: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Bytes in the query buffer now.
+    pub input_bytes: usize,
+    /// Bytes waiting to be sent now.
+    pub output_bytes: usize,
+}
+
+impl Session {
+    /// A new connection's state.
+    pub fn new(
+        client: ClientId,
+        address: Box<str>,
+        local_address: Box<str>,
+        authenticated: bool,
+        now: Now,
+    ) -> Self {
+        Session {
+            client,
+            address,
+            local_address,
+            db: DbIndex(0),
+            resp: Resp::V2,
+            authenticated,
+            name: Box::default(),
+            lib_name: Box::default(),
+            lib_version: Box::default(),
+            no_evict: false,
+            no_touch: false,
+            reply_mode: ReplyMode::On,
+            monitor: false,
+            multi: None,
+            watched: Vec::new(),
+            channels: HashSet::new(),
+            patterns: HashSet::new(),
+            blocked: false,
+            closing: false,
+            connected_unix_s: now.unix_us / 1_000_000,
+            active_mono_us: now.mono_us,
+            last_command: None,
+            commands_total: 0,
+            received_bytes: 0,
+            sent_bytes: 0,
+            input_bytes: 0,
+            output_bytes: 0,
+        }
+    }
+
+    /// Channels and patterns together.
+    pub fn subscriptions(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+
+    /// Whether RESP2's restriction to subscription commands holds.
+    pub fn subscribed_only(&self) -> bool {
+        self.resp == Resp::V2 && self.subscriptions() > 0
+    }
+}
+
+/// What a command on the connection's own state is given.
+pub struct SessionContext<'a> {
+    /// The connection's state.
+    pub session: &'a mut Session,
+    /// Where the reply goes.
+    pub reply: &'a mut Reply,
+    /// This shard's copy of the configuration.
+    pub config: &'a Config,
+    /// The clocks.
+    pub now: Now,
+    /// How many shards there are.
+    pub shards: u16,
+}

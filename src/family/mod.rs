@@ -1,0 +1,3 @@
+//! The command families: each command is one `const` entry beside its function. A family imports no other family.
+
+pub mod string;

@@ -1,0 +1,4 @@
+//! RESP2 and RESP3: requests in, replies out; knows bytes, no command.
+
+pub mod reply;
+pub mod request;

@@ -1,0 +1,1 @@
+//! The request parser: inline and multibulk, incremental at every byte.
