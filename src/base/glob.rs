@@ -110,11 +110,7 @@ mod tests {
             ("[abc", "b", true),
             ("*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
         ] {
-            assert_eq!(
-                matches(pattern.as_bytes(), text.as_bytes()),
-                want,
-                "{pattern} {text}"
-            );
+            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), want, "{pattern} {text}");
         }
         assert!(matches_ignoring_case(b"MaxMem*", b"maxmemory"));
     }

@@ -60,8 +60,7 @@ impl DoubleText {
         } else if value.is_infinite() {
             self.0.push_str(if value > 0.0 { "inf" } else { "-inf" });
         } else if value == 0.0 {
-            self.0
-                .push_str(if value.is_sign_negative() { "-0" } else { "0" });
+            self.0.push_str(if value.is_sign_negative() { "-0" } else { "0" });
         } else {
             self.finite(value);
         }
@@ -70,18 +69,13 @@ impl DoubleText {
 
     fn finite(&mut self, value: f64) {
         let scientific = format!("{value:e}");
-        let (mantissa, exponent) = scientific
-            .split_once('e')
-            .expect("LowerExp always writes an e");
-        let exponent: i32 = exponent
-            .parse()
-            .expect("LowerExp writes a decimal exponent");
+        let (mantissa, exponent) = scientific.split_once('e').expect("LowerExp always writes an e");
+        let exponent: i32 = exponent.parse().expect("LowerExp writes a decimal exponent");
         if (-7..21).contains(&exponent) {
             write!(self.0, "{value}").expect("writing to a string does not fail");
         } else {
             let sign = if exponent < 0 { '-' } else { '+' };
-            write!(self.0, "{mantissa}e{sign}{}", exponent.abs())
-                .expect("writing to a string does not fail");
+            write!(self.0, "{mantissa}e{sign}{}", exponent.abs()).expect("writing to a string does not fail");
         }
     }
 }

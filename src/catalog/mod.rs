@@ -27,9 +27,7 @@ struct Index {
 fn index() -> &'static Index {
     static INDEX: OnceLock<Index> = OnceLock::new();
     INDEX.get_or_init(|| Index {
-        top: all()
-            .map(|command| (command.name.as_bytes(), command))
-            .collect(),
+        top: all().map(|command| (command.name.as_bytes(), command)).collect(),
     })
 }
 

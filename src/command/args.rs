@@ -45,15 +45,11 @@ impl<'a> Args<'a> {
 
     /// Word `at`, which the arity guarantees.
     pub fn at(&self, at: usize) -> &'a [u8] {
-        self.get(at)
-            .expect("the command's arity was checked before it ran")
+        self.get(at).expect("the command's arity was checked before it ran")
     }
 
     /// The words from `from` on.
-    pub fn from(
-        &self,
-        from: usize,
-    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
+    pub fn from(&self, from: usize) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         let bytes = self.bytes;
         let spans: &'a [Span] = self.spans.get(from..).unwrap_or(&[]);
         spans
@@ -62,9 +58,7 @@ impl<'a> Args<'a> {
     }
 
     /// All words.
-    pub fn iter(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         self.from(0)
     }
 
@@ -76,16 +70,12 @@ impl<'a> Args<'a> {
 
     /// Word `at` as an integer.
     pub fn int(&self, at: usize) -> Result<i64, Error> {
-        self.get(at)
-            .and_then(number::parse_i64)
-            .ok_or(Error::NotInteger)
+        self.get(at).and_then(number::parse_i64).ok_or(Error::NotInteger)
     }
 
     /// Word `at` as a double.
     pub fn float(&self, at: usize) -> Result<f64, Error> {
-        self.get(at)
-            .and_then(number::parse_f64)
-            .ok_or(Error::NotFloat)
+        self.get(at).and_then(number::parse_f64).ok_or(Error::NotFloat)
     }
 }
 
@@ -108,10 +98,7 @@ impl OwnedArgs {
     /// A request made of `words`.
     pub fn from_words<'w>(words: impl IntoIterator<Item = &'w [u8]>) -> Self {
         let mut bytes = Vec::new();
-        let spans = words
-            .into_iter()
-            .map(|word| append(&mut bytes, word))
-            .collect();
+        let spans = words.into_iter().map(|word| append(&mut bytes, word)).collect();
         OwnedArgs {
             bytes: bytes.into_boxed_slice(),
             spans,

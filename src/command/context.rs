@@ -122,16 +122,10 @@ impl Keys<'_> {
     fn drop_if_expired(&mut self, key: &[u8]) {
         let now = self.now_ms();
         let db = self.selected();
-        if db.volatile_len() > 0
-            && db
-                .get(key)
-                .and_then(Entry::expires_at)
-                .is_some_and(|at| at <= now)
-        {
+        if db.volatile_len() > 0 && db.get(key).and_then(Entry::expires_at).is_some_and(|at| at <= now) {
             db.remove(key);
             self.effects.expired += 1;
-            self.effects
-                .changed(self.db, key, Class::Expired, "expired");
+            self.effects.changed(self.db, key, Class::Expired, "expired");
         }
     }
 

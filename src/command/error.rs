@@ -50,10 +50,7 @@ pub enum Error {
     /// No such command; the words that follow are quoted back.
     UnknownCommand { name: Vec<u8>, arguments: Vec<u8> },
     /// No such subcommand of a container.
-    UnknownSubcommand {
-        name: Vec<u8>,
-        container: &'static str,
-    },
+    UnknownSubcommand { name: Vec<u8>, container: &'static str },
     /// The connection has not authenticated.
     NoAuth,
     /// Wrong user name or password.

@@ -119,11 +119,7 @@ impl Key {
 
     /// Keys up to `last` (relative to the first, negative: from the end of the request), every `step` words.
     pub const fn range(mut self, last: i16, step: u8) -> Self {
-        self.find = Find::Range {
-            last,
-            step,
-            limit: 0,
-        };
+        self.find = Find::Range { last, step, limit: 0 };
         self
     }
 
@@ -198,16 +194,12 @@ impl Key {
         match self.begin {
             Begin::Unknown => None,
             Begin::Index(index) => (usize::from(index) < args.len()).then_some(usize::from(index)),
-            Begin::Keyword(word, from) if from >= 0 => (usize::from(from.unsigned_abs())
-                ..args.len())
+            Begin::Keyword(word, from) if from >= 0 => (usize::from(from.unsigned_abs())..args.len())
                 .find(|&at| args.is(at, word))
                 .map(|at| at + 1),
             Begin::Keyword(word, from) => {
                 let start = args.len().checked_sub(usize::from(from.unsigned_abs()))?;
-                (1..=start)
-                    .rev()
-                    .find(|&at| args.is(at, word))
-                    .map(|at| at + 1)
+                (1..=start).rev().find(|&at| args.is(at, word)).map(|at| at + 1)
             }
         }
     }

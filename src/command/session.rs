@@ -114,13 +114,7 @@ pub struct Session {
 
 impl Session {
     /// A new connection's state.
-    pub fn new(
-        client: ClientId,
-        address: Box<str>,
-        local_address: Box<str>,
-        authenticated: bool,
-        now: Now,
-    ) -> Self {
+    pub fn new(client: ClientId, address: Box<str>, local_address: Box<str>, authenticated: bool, now: Now) -> Self {
         Session {
             client,
             address,

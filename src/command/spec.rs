@@ -607,10 +607,7 @@ impl Command {
     /// The positions of all keys among the words of `args`; `None` when the words do not fit the specifications.
     pub fn key_positions(&self, args: Args<'_>) -> Option<Vec<usize>> {
         let mut positions = Vec::new();
-        let fits = self
-            .keys
-            .iter()
-            .all(|key| key.positions(args, &mut positions));
+        let fits = self.keys.iter().all(|key| key.positions(args, &mut positions));
         fits.then_some(positions)
     }
 

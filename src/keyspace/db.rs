@@ -37,8 +37,7 @@ impl Db {
 
     /// The entry at `key`, to be changed.
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        self.table
-            .find_mut(table_hash(key), |entry| entry.key() == key)
+        self.table.find_mut(table_hash(key), |entry| entry.key() == key)
     }
 
     /// Puts an entry in place and answers the one it replaces.
@@ -46,9 +45,7 @@ impl Db {
         let replaced = self.remove(entry.key());
         self.volatile += usize::from(entry.expires_at().is_some());
         self.table
-            .insert_unique(table_hash(entry.key()), entry, |entry| {
-                table_hash(entry.key())
-            });
+            .insert_unique(table_hash(entry.key()), entry, |entry| table_hash(entry.key()));
         replaced
     }
 
@@ -65,10 +62,7 @@ impl Db {
 
     /// Sets or clears when the key expires; tells whether the key is there.
     pub fn set_expiry(&mut self, key: &[u8], at: Option<UnixMillis>) -> bool {
-        let Some(entry) = self
-            .table
-            .find_mut(table_hash(key), |entry| entry.key() == key)
-        else {
+        let Some(entry) = self.table.find_mut(table_hash(key), |entry| entry.key() == key) else {
             return false;
         };
         self.volatile -= usize::from(entry.expires_at().is_some());

@@ -92,13 +92,10 @@ impl Reply {
     /// As [`Reply::error`] for a text that quotes what a client sent.
     pub fn error_bytes(&mut self, text: &[u8]) {
         self.bytes.push(b'-');
-        self.bytes.extend(text.iter().map(|&byte| {
-            if matches!(byte, b'\r' | b'\n') {
-                b' '
-            } else {
-                byte
-            }
-        }));
+        self.bytes.extend(
+            text.iter()
+                .map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }),
+        );
         self.bytes.extend_from_slice(b"\r\n");
     }
 
@@ -116,10 +113,7 @@ impl Reply {
     }
 
     fn header(&mut self, kind: u8, len: usize) {
-        self.line(
-            kind,
-            i64::try_from(len).expect("a length in memory is below 2^63"),
-        );
+        self.line(kind, i64::try_from(len).expect("a length in memory is below 2^63"));
     }
 
     /// A binary-safe string.

@@ -41,8 +41,6 @@ impl Hash {
 
     /// All pairs.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields
-            .iter()
-            .map(|(field, value)| (&**field, &**value))
+        self.fields.iter().map(|(field, value)| (&**field, &**value))
     }
 }

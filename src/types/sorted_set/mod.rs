@@ -71,8 +71,6 @@ impl SortedSet {
 
     /// All members in ascending order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], f64)> {
-        self.order
-            .iter()
-            .map(|(score, member)| (&**member, score.0))
+        self.order.iter().map(|(score, member)| (&**member, score.0))
     }
 }
