@@ -23,8 +23,9 @@ const ROOTS: [&str; 6] = ["src", "tests", "benches", "fuzz", "scripts", "example
 type Rule = fn(&Source) -> Vec<Finding>;
 
 /// Every rule, by the name a finding is reported under.
-const RULES: [(&str, Rule); 10] = [
+const RULES: [(&str, Rule); 11] = [
     ("layering", layers::layering),
+    ("family", layers::family_isolation),
     ("parent path", layers::parent_path),
     ("file size", rules::file_size),
     ("function size", rules::function_size),

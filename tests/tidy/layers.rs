@@ -4,16 +4,16 @@
 
 use crate::source::{Finding, Source, is_identifier, line_at, words};
 
-/// The layers from the lowest to the highest; each may name itself and what stands before it.
+/// The layers from the lowest to the highest, as ARCHITECTURE.md gives them; each may name itself and what stands before it.
 const ORDER: [&str; 16] = [
     "base",
     "protocol",
     "config",
-    "command",
     "types",
     "keyspace",
-    "feature",
     "format",
+    "command",
+    "family",
     "catalog",
     "shard",
     "coordinator",
@@ -45,6 +45,30 @@ pub fn layering(source: &Source) -> Vec<Finding> {
             line: line_at(&code, offset),
             message: objection,
         });
+    }
+    findings
+}
+
+/// A command family names no other family: what two share belongs below them.
+pub fn family_isolation(source: &Source) -> Vec<Finding> {
+    let Some(own) = source
+        .path
+        .strip_prefix("src/family/")
+        .and_then(|inside| inside.split(['/', '.']).next())
+    else {
+        return Vec::new();
+    };
+    let code = source.shipped_code();
+    let mut findings = Vec::new();
+    for (offset, _) in code.match_indices("crate::family::") {
+        let named = module_name(&code[offset + "crate::family::".len()..]);
+        if own != "mod" && named.as_deref() != Some(own) {
+            let message = format!("family `{own}` names family `{}`", named.unwrap_or_default());
+            findings.push(Finding {
+                line: line_at(&code, offset),
+                message,
+            });
+        }
     }
     findings
 }
@@ -164,6 +188,8 @@ fn a_lower_layer_must_not_name_a_higher_one() {
             .collect::<Vec<_>>(),
         [2]
     );
+    let types = Source::new("src/types/list/mod.rs", "use crate::command::Reply;\n");
+    assert_eq!(layering(&types).len(), 1);
     let inline = Source::new("src/base/time.rs", "fn f() { crate::rt::now() }\n");
     assert_eq!(layering(&inline).len(), 1);
     let unknown = Source::new("src/extras/mod.rs", "");
@@ -176,7 +202,7 @@ fn a_lower_layer_must_not_name_a_higher_one() {
 fn a_higher_layer_tests_and_comments_may_name_anything_below() {
     let good = "use crate::{command, types::list, keyspace::Keyspace};\n// crate::server\n\
                 #[cfg(test)]\nmod tests { use crate::sim::Net; }\n";
-    assert_eq!(layering(&Source::new("src/feature/multi.rs", good)), []);
+    assert_eq!(layering(&Source::new("src/family/multi.rs", good)), []);
     assert_eq!(layering(&Source::new("src/base/tests.rs", "use crate::sim::Net;")), []);
 }
 
@@ -191,4 +217,18 @@ fn super_must_not_reach_the_root() {
     assert_eq!(parent_path(&top).len(), 1);
     let file = Source::new("src/types/list.rs", "use super::hash;\n");
     assert_eq!(parent_path(&file), []);
+}
+
+#[test]
+fn a_family_must_not_name_another() {
+    let text = "use crate::family::list::LPUSH;\nuse crate::family::stream::Id;\n";
+    let lines = |path| {
+        family_isolation(&Source::new(path, text))
+            .iter()
+            .map(|found| found.line)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines("src/family/list/push.rs"), [2]);
+    assert_eq!(lines("src/family/stream.rs"), [1]);
+    assert_eq!(lines("src/catalog/mod.rs"), [0usize; 0]);
 }
