@@ -4,15 +4,7 @@ use std::ops::Index;
 
 use super::error::Error;
 use crate::base::number;
-
-/// Where one word lies in its buffer, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// Offset of the first byte.
-    pub start: u32,
-    /// Length in bytes.
-    pub len: u32,
-}
+pub use crate::protocol::request::Span;
 
 /// The words of a request, the command's name first (a subcommand's name is word 1).
 #[derive(Clone, Copy, Debug)]
