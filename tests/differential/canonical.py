@@ -1,0 +1,182 @@
+"""Ways in which two replies count as the same.
+
+Each takes the reference's reply and the other one (parsed, see resp.py) and
+says whether they agree. Nothing is looser than its name: what is unordered
+must still have the same elements, what is random the same shape.
+"""
+
+NUMBERS = (":", ",")
+
+
+def exact(ours, theirs):
+    return ours == theirs
+
+
+def _sorted(items):
+    return sorted(items, key=repr)
+
+
+def unordered(ours, theirs):
+    """An array or set whose order is free."""
+    if ours == theirs:
+        return True
+    if ours[0] != theirs[0] or not isinstance(ours[1], list) or not isinstance(theirs[1], list):
+        return False
+    return len(ours[1]) == len(theirs[1]) and _sorted(ours[1]) == _sorted(theirs[1])
+
+
+def unordered_deep(ours, theirs):
+    """Nested arrays none of which has an order."""
+    return ours == theirs or _settled(ours) == _settled(theirs)
+
+
+def _settled(reply):
+    kind, content = reply
+    return (kind, _sorted([_settled(item) for item in content])) if isinstance(content, list) else reply
+
+
+def unordered_pairs(ours, theirs):
+    """A map, or its flat RESP2 form, whose order is free."""
+    if ours == theirs:
+        return True
+    if ours[0] != theirs[0] or not isinstance(ours[1], list) or not isinstance(theirs[1], list):
+        return False
+    if len(ours[1]) != len(theirs[1]) or len(ours[1]) % 2:
+        return False
+    return _sorted(_pairs(ours[1])) == _sorted(_pairs(theirs[1]))
+
+
+def _pairs(items):
+    return list(zip(items[::2], items[1::2]))
+
+
+def shape(ours, theirs):
+    """A random choice: the same types and lengths, any content; errors in full."""
+    if ours == theirs:
+        return True
+    if ours[0] != theirs[0] or ours[0] in "-+":
+        return False
+    if isinstance(ours[1], list) and isinstance(theirs[1], list):
+        if len(ours[1]) != len(theirs[1]):
+            return False
+        return all(shape(a, b) for a, b in zip(ours[1], theirs[1]))
+    return (ours[1] is None) == (theirs[1] is None)
+
+
+def choice(ours, theirs):
+    """As shape, for a positive count that may have taken everything."""
+    return unordered(ours, theirs) or shape(ours, theirs)
+
+
+def masked(ours, theirs):
+    """A number or text of the moment: only its type is compared."""
+    return ours == theirs or (ours[0] == theirs[0] and ours[0] not in "-*%~" and (ours[1] is None) == (theirs[1] is None))
+
+
+def anything(ours, theirs):
+    """Compared elsewhere; here only that both are no errors."""
+    return ours == theirs or (ours[0] == theirs[0] and ours[0] != "-")
+
+
+def any_text(ours, theirs):
+    """Our own words: both texts, or arrays of texts, of any length."""
+    kinds = ("+", "$", "=")
+    if ours[0] in kinds and theirs[0] in kinds:
+        return True
+    if isinstance(ours[1], list) and isinstance(theirs[1], list) and ours[0] == theirs[0]:
+        return all(item[0] in kinds for item in theirs[1])
+    return ours == theirs
+
+
+def near(tolerance):
+    """Numbers, alone or in arrays, that may differ by the time between two calls.
+
+    Numbers below zero are codes and are compared exactly.
+    """
+
+    def compare(ours, theirs):
+        if ours == theirs:
+            return True
+        if ours[0] != theirs[0]:
+            return False
+        if isinstance(ours[1], list) and isinstance(theirs[1], list):
+            return len(ours[1]) == len(theirs[1]) and all(compare(a, b) for a, b in zip(ours[1], theirs[1]))
+        if ours[0] not in NUMBERS:
+            return False
+        a, b = float(ours[1]), float(theirs[1])
+        return a >= 0 and b >= 0 and abs(a - b) <= tolerance
+
+    return compare
+
+
+def scan(pairs=False):
+    """[cursor, elements]: whole scans by content, parts by type."""
+
+    def compare(ours, theirs):
+        if ours == theirs:
+            return True
+        if ours[0] != "*" or theirs[0] != "*" or len(ours[1]) != 2 or len(theirs[1]) != 2:
+            return False
+        (our_cursor, our_items), (their_cursor, their_items) = ours[1], theirs[1]
+        if our_cursor[1] != b"0" or their_cursor[1] != b"0":
+            return partial_scan(ours, theirs)
+        if pairs and len(our_items[1]) % 2 == 0:
+            return unordered_pairs(our_items, their_items) or unordered(our_items, their_items)
+        return unordered(our_items, their_items)
+
+    return compare
+
+
+def partial_scan(ours, theirs):
+    """[cursor, elements] of a part: only the types are compared."""
+    if ours == theirs:
+        return True
+    if ours[0] != "*" or theirs[0] != "*" or len(ours[1]) != 2 or len(theirs[1]) != 2:
+        return False
+    return all(a[0] == b[0] for a, b in zip(ours[1], theirs[1]))
+
+
+def fields(rules, otherwise=exact):
+    """A map, flat or not, or an array of maps, with its own rule for some fields."""
+
+    def compare(ours, theirs):
+        if ours == theirs:
+            return True
+        if ours[0] != theirs[0] or not isinstance(ours[1], list) or not isinstance(theirs[1], list):
+            return otherwise(ours, theirs)
+        if len(ours[1]) != len(theirs[1]):
+            return False
+        key = None
+        for index, (a, b) in enumerate(zip(ours[1], theirs[1])):
+            if isinstance(a[1], list):
+                rule = rules.get(key, compare) if index % 2 else compare
+            else:
+                rule = rules.get(key, otherwise) if index % 2 else exact
+            if not rule(a, b):
+                return False
+            key = a[1] if isinstance(a[1], bytes) else None
+        return True
+
+    return compare
+
+
+def at(positions, rule):
+    """An array, or an array of arrays, with its own rule at some positions."""
+
+    def compare(ours, theirs):
+        if ours == theirs:
+            return True
+        if ours[0] != "*" or theirs[0] != "*" or not isinstance(ours[1], list) or not isinstance(theirs[1], list):
+            return False
+        if len(ours[1]) != len(theirs[1]):
+            return False
+        for index, (a, b) in enumerate(zip(ours[1], theirs[1])):
+            if isinstance(a[1], list):
+                same = compare(a, b)
+            else:
+                same = rule(a, b) if index in positions else a == b
+            if not same:
+                return False
+        return True
+
+    return compare

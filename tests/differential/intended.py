@@ -1,0 +1,33 @@
+"""Differences that are meant, each with its reason; see docs/differences.md.
+
+A difference is a name, the reason, and a predicate over the command, the
+reference's reply and the other server's. A run counts how often each was used,
+so that one which no longer happens can be removed.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Callable
+
+USED = Counter()
+
+
+@dataclass(frozen=True)
+class Intended:
+    """One intended difference."""
+
+    name: str
+    reason: str
+    applies: Callable
+
+
+INTENDED = []
+
+
+def allowed(args, ours, theirs):
+    """Whether the two replies may differ; counts the difference used."""
+    for each in INTENDED:
+        if each.applies(args, ours, theirs):
+            USED[each.name] += 1
+            return True
+    return False

@@ -1,0 +1,110 @@
+"""Writes values of every type, so that commands find something."""
+
+import values as v
+
+
+def opening(generator):
+    """The units that fill the session's keys."""
+    return [one(generator) for _ in range(10)]
+
+
+def one(generator):
+    """One unit that writes a whole value; now and then a new one over an old."""
+    values = generator.values
+    group = generator.session if generator.random() < 0.6 else values.one(list(WRITERS))
+    if group not in WRITERS:
+        group = values.one(list(WRITERS))
+    key = generator.key(group)
+    unit = WRITERS[group](values, key)
+    if not all(generator.has(command[0].lower().decode()) for command in unit):
+        return [[b"PING"]]
+    if generator.random() < 0.15:
+        unit.insert(0, [b"DEL", key])
+    if generator.random() < 0.15:
+        unit.append([b"EXPIRE", key, b"%d" % values.rng.randrange(100_000, 4_000_000_000)])
+    return unit
+
+
+def _size(values):
+    """Mostly small; sometimes past the limits of the compact encodings."""
+    return 1 + int(values.random() * 6) if values.random() < 0.93 else 140
+
+
+def _member(values, count, index):
+    return values.element() if count < 100 else b"m%d" % index
+
+
+def _string(values, key):
+    return [[b"SET", key, values.element()]]
+
+
+def _list(values, key):
+    count = _size(values)
+    return [[b"RPUSH", key] + [_member(values, count, i) for i in range(count)]]
+
+
+def _set(values, key):
+    count = _size(values)
+    if values.random() < 0.4:
+        return [[b"SADD", key] + [b"%d" % values.rng.randrange(-3, 8) for _ in range(count)]]
+    return [[b"SADD", key] + [_member(values, count, i) for i in range(count)]]
+
+
+def _hash(values, key):
+    count = _size(values)
+    command = [b"HSET", key]
+    for index in range(count):
+        command += [values.one(v.FIELDS) if count < 100 else b"m%d" % index, values.element()]
+    return [command]
+
+
+def _sorted_set(values, key):
+    count = _size(values)
+    command = [b"ZADD", key]
+    same = values.random() < 0.3
+    for index in range(count):
+        command += [b"0" if same else values.one(v.DOUBLES), _member(values, count, index)]
+    return [command]
+
+
+def _stream(values, key):
+    unit = []
+    for _ in range(1 + int(values.random() * 4)):
+        values.next_stream_ms += 1
+        unit.append([b"XADD", key, b"%d-1" % values.next_stream_ms, values.one(v.FIELDS), values.element()])
+    if values.random() < 0.7:
+        start = b"0" if values.random() < 0.7 else b"$"
+        unit.append([b"XGROUP", b"CREATE", key, values.one(v.GROUPS), start, b"MKSTREAM"])
+    if values.random() < 0.4:
+        unit.append([b"XREADGROUP", b"GROUP", values.one(v.GROUPS), values.one(v.CONSUMERS), b"STREAMS", key, b">"])
+    return unit
+
+
+def _geo(values, key):
+    command = [b"GEOADD", key]
+    for _ in range(1 + int(values.random() * 5)):
+        command += [values.one(v.LONGITUDES[:8]), values.one(v.LATITUDES[:8]), values.element()]
+    return [command]
+
+
+def _bitmap(values, key):
+    raw = bytes(values.rng.choice([0, 0xFF, 0x0F, 0x80, 1]) for _ in range(1 + int(values.random() * 12)))
+    return [[b"SET", key, raw]]
+
+
+def _hyperloglog(values, key):
+    count = int(values.random() * 6) if values.random() < 0.8 else 300
+    return [[b"PFADD", key] + [_member(values, count, i) for i in range(count)]]
+
+
+WRITERS = {
+    "string": _string,
+    "list": _list,
+    "set": _set,
+    "hash": _hash,
+    "sorted-set": _sorted_set,
+    "stream": _stream,
+    "geo": _geo,
+    "bitmap": _bitmap,
+    "hyperloglog": _hyperloglog,
+}

@@ -1,0 +1,88 @@
+"""Reads all that a server holds, by commands, and compares it.
+
+Two round trips a database: which keys there are and of what type, then each
+key's content with the command that its type asks for.
+"""
+
+import rules
+from resp import parse_all
+from values import ALL_KEYS
+
+DATABASES = (0, 1)
+CONTENT = {
+    b"string": [[b"GET"]],
+    b"list": [[b"LRANGE", None, b"0", b"-1"]],
+    b"set": [[b"SMEMBERS"]],
+    b"zset": [[b"ZRANGE", None, b"0", b"-1", b"WITHSCORES"]],
+    b"hash": [[b"HGETALL"]],
+    b"stream": [[b"XINFO", b"STREAM", None, b"FULL", b"COUNT", b"0"]],
+}
+
+
+def _about(key):
+    return [[b"TYPE", key], [b"OBJECT", b"ENCODING", key], [b"PTTL", key]]
+
+
+def compare(player, others, at):
+    """The differences in state by server name."""
+    found = {}
+    for database in DATABASES:
+        targets = [each for each in others if each.name not in found]
+        if not targets:
+            return found
+        survey = [[b"SELECT", b"%d" % database], [b"KEYS", b"*"]]
+        survey += [command for key in ALL_KEYS for command in _about(key)] if database == 0 else []
+        # Last: what is expired counts until it is touched.
+        survey += [[b"DBSIZE"]] if database == 0 else []
+        replies = _round(player, survey, targets, at, found)
+        if replies is None:
+            continue
+        keys = [item[1] for item in replies[1][1]] if replies[1][0] == "*" else []
+        if database == 0:
+            types = {key: replies[2 + 3 * index][1] for index, key in enumerate(ALL_KEYS)}
+            # Keys outside the pool, from damaged commands, by name alone.
+            details = [command for key in keys for command in _content(key, types.get(key))]
+        else:
+            details = [command for key in keys for command in _about(key)]
+        targets = [each for each in targets if each.name not in found]
+        if details and targets:
+            _round(player, details + [[b"SELECT", b"0"]], targets, at, found)
+        elif targets:
+            _round(player, [[b"SELECT", b"0"]], targets, at, found)
+    return found
+
+
+def _content(key, kind):
+    commands = []
+    for template in CONTENT.get(kind, []):
+        command = [key if part is None else part for part in template]
+        if None not in template:
+            command.append(key)
+        commands.append(command)
+    if kind == b"hash":
+        commands.append([b"HPEXPIRETIME", key, b"FIELDS", b"3", b"f1", b"f2", b"n1"])
+    return commands
+
+
+def _round(player, commands, targets, at, found):
+    """Sends the commands everywhere; adds differences; the reference's replies."""
+    from compare import Difference, replies_of
+
+    ours, *theirs = player.exchange(commands, [player.reference, *targets])
+    if isinstance(ours, Exception):
+        player.reference.connect()
+        raise RuntimeError(f"the reference did not tell its state: {ours!r}")
+    our_replies = parse_all(ours)
+    for target, data in zip(targets, theirs):
+        if data == ours:
+            continue
+        if isinstance(data, Exception):
+            found[target.name] = Difference("state", commands[0], our_replies[0], f"no reply: {data!r}", target.name, at)
+            target.connection = None
+            continue
+        their_replies, _ = replies_of(data)
+        for args, a, b in zip(commands, our_replies, their_replies):
+            if not rules.same(args, a, b, None):
+                found[target.name] = Difference("state", args, a, b, target.name, at)
+                break
+    return our_replies
