@@ -25,8 +25,7 @@ def main():
         if options.server:
             host, _, port = options.server.rpartition(":")
         else:
-            directives = ["--shards", options.shards] + options.directive
-            own_server = Server(options.binary, *directives)
+            own_server = Server(options.binary, options.shards, *options.directive)
             host, port = own_server.host, own_server.port
         tell(story, options, directory, host, int(port))
         if own_server:

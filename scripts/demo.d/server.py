@@ -21,12 +21,14 @@ STOP_SECONDS_MAX = 10
 class Server:
     """A running server with a folder of its own."""
 
-    def __init__(self, binary, *directives, port=None):
+    def __init__(self, binary, shards, *directives, port=None):
         self.directory = tempfile.mkdtemp(prefix="corelane-")
         self.log = os.path.join(self.directory, "server.log")
         self.host = "127.0.0.1"
         self.port = port or free_port()
-        command = [binary, "--port", str(self.port), "--dir", self.directory, "--save", "", *map(str, directives)]
+        command = [binary, "--port", str(self.port), "--dir", self.directory, "--save", "", *directives]
+        if os.path.basename(binary) != "valkey-server":
+            command += ["--shards", str(shards)]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -11,6 +11,7 @@ from flights import scriptless
 
 DAY_SECONDS = 24 * 60 * 60
 QUEUE = "celery"
+VISIBILITY_SECONDS = float(os.environ.get("FLIGHTS_VISIBILITY_SECONDS", "3600"))
 PRIORITY_STEPS = [0, 3, 6, 9]
 
 _server = os.environ.get("FLIGHTS_SERVER", "127.0.0.1:6379")
@@ -27,7 +28,14 @@ app.conf.update(
     task_acks_late=True,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"priority_steps": PRIORITY_STEPS, "queue_order_strategy": "priority"},
+    broker_transport_options={
+        "priority_steps": PRIORITY_STEPS,
+        "queue_order_strategy": "priority",
+        # What a dead worker had taken is given to another after so long; looked for that often.
+        "visibility_timeout": VISIBILITY_SECONDS,
+        "unacked_restore_interval": min(10, VISIBILITY_SECONDS / 3),
+        "unacked_restore_throttle": 1,
+    },
 )
 if os.environ.get("FLIGHTS_SCRIPTS") == "no":
     scriptless.apply(app)

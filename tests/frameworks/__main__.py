@@ -1,0 +1,75 @@
+"""Runs the end-to-end tests against a server program, once for each number of shards.
+
+    scripts/frameworks [--binary PATH] [--shards 1,2,4] [-k PATTERN]
+
+Any program that takes Valkey's command line can be named, so that a test can be tried against the peer.
+"""
+
+import argparse
+import os
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts", "demo.d")]
+
+import harness  # noqa: E402  (found through the path set above)
+
+
+class Result(unittest.TextTestResult):
+    """Names each test with its time."""
+
+    def startTest(self, test):
+        self._begun = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        unittest.TestResult.addSuccess(self, test)
+        self.stream.writeln(f"ok   {time.monotonic() - self._begun:6.1f} s  {test.id()}")
+
+    def addFailure(self, test, err):
+        unittest.TestResult.addFailure(self, test, err)
+        self.stream.writeln(f"FAIL {time.monotonic() - self._begun:6.1f} s  {test.id()}")
+
+    def addError(self, test, err):
+        unittest.TestResult.addError(self, test, err)
+        self.stream.writeln(f"FAIL {time.monotonic() - self._begun:6.1f} s  {test.id()}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/frameworks")
+    parser.add_argument("--binary", required=True, help="the server program")
+    parser.add_argument("--shards", default="1,2,4", help="numbers of shards to test with, default 1,2,4")
+    parser.add_argument("-k", dest="pattern", default="", help="only tests whose name contains this")
+    options = parser.parse_args()
+    passed = failed = 0
+    for shards in map(int, options.shards.split(",")):
+        print(f"-- {shards} shards", flush=True)
+        ran, bad = run(options.binary, shards, options.pattern)
+        passed += ran - bad
+        failed += bad
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
+
+
+def run(binary, shards, pattern):
+    """Runs every test with so many shards; returns how many ran and how many failed."""
+    loader = unittest.TestLoader()
+    loader.testNamePatterns = [f"*{pattern}*"]
+    with harness.serving(binary, shards) as server:
+        suite = loader.discover(HERE, pattern="test_*.py")
+        runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=0, resultclass=Result)
+        result = runner.run(suite)
+        bad = len(result.failures) + len(result.errors)
+        if not server.alive():
+            print(f"FAIL the server ended during the tests:\n{server.log_tail(60)}", flush=True)
+            bad += 1
+    if harness.stop_status != 0:
+        print(f"FAIL the server ended with status {harness.stop_status}", flush=True)
+        bad += 1
+    return max(result.testsRun, bad), bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""What the tests share: one server for all of them, an empty one for each."""
+
+import contextlib
+import os
+import threading
+import time
+import unittest
+
+from server import Server
+
+REPOSITORY = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+
+_server = None
+_binary = None
+_shards = None
+stop_status = None
+
+
+@contextlib.contextmanager
+def serving(binary, shards):
+    """Starts the server of the tests and ends it."""
+    global _server, _binary, _shards, stop_status
+    _binary, _shards = binary, shards
+    _server = Server(binary, shards)
+    try:
+        yield _server
+    finally:
+        stop_status = _server.stop()
+        _server = None
+
+
+class ServerTest(unittest.TestCase):
+    """A test with a server whose databases are empty."""
+
+    def setUp(self):
+        self.server = _server
+        self.binary = _binary
+        self.shards = _shards
+        self.client = self.connect()
+        self.client.flushall()
+
+    def connect(self, **options):
+        """A new client that ends with the test."""
+        client = self.server.client(**options)
+        self.addCleanup(client.close)
+        return client
+
+    def in_background(self, function, *arguments):
+        """Runs a function in a thread; returns a function that waits for its result."""
+        outcome = []
+        thread = threading.Thread(target=lambda: outcome.append(function(*arguments)), daemon=True)
+        thread.start()
+
+        def wait(seconds=10):
+            thread.join(seconds)
+            self.assertTrue(outcome, "the call did not return")
+            return outcome[0]
+
+        return wait
+
+    def wait_until(self, holds, seconds=10, message="did not come true"):
+        """Waits until a condition holds; returns what it gave."""
+        deadline = time.monotonic() + seconds
+        while not (value := holds()):
+            self.assertLess(time.monotonic(), deadline, message)
+            time.sleep(0.01)
+        return value
+
+    def wait_blocked(self, count):
+        """Waits until so many clients are blocked."""
+        self.wait_until(
+            lambda: self.client.info("clients")["blocked_clients"] == count, message=f"{count} clients blocked"
+        )
