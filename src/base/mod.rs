@@ -4,5 +4,6 @@ pub mod glob;
 pub mod hash;
 pub mod id;
 pub mod number;
+pub mod range;
 pub mod rng;
 pub mod time;

@@ -1,10 +1,13 @@
 //! The words of one request: slices of the buffer in which they arrived, with the typed readings commands need.
 
-use std::ops::Index;
+use std::ops::{Index, RangeInclusive};
 
 use super::error::Error;
 use crate::base::number;
 pub use crate::protocol::request::Span;
+
+/// The longest timeout in seconds: its end, as Unix milliseconds, must fit 63 bits for the next centuries.
+const TIMEOUT_MAX_S: f64 = (i64::MAX - (1 << 43)) as f64 / 1000.0;
 
 /// The words of a request, the command's name first (a subcommand's name is word 1).
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +66,29 @@ impl<'a> Args<'a> {
     /// Word `at` as an integer.
     pub fn int(&self, at: usize) -> Result<i64, Error> {
         self.get(at).and_then(number::parse_i64).ok_or(Error::NotInteger)
+    }
+
+    /// Word `at` as an integer inside `range`; `error` when it is no integer or outside.
+    pub fn int_in(&self, at: usize, range: RangeInclusive<i64>, error: Error) -> Result<i64, Error> {
+        match self.get(at).and_then(number::parse_i64) {
+            Some(number) if range.contains(&number) => Ok(number),
+            _ => Err(error),
+        }
+    }
+
+    /// Word `at` as the timeout of a command that waits, in seconds; 0 is for ever.
+    pub fn timeout_s(&self, at: usize) -> Result<f64, Error> {
+        let seconds = self
+            .get(at)
+            .and_then(number::parse_f64)
+            .ok_or(Error::TimeoutNotFloat)?;
+        if seconds > TIMEOUT_MAX_S {
+            Err(Error::TimeoutOutOfRange)
+        } else if seconds < 0.0 {
+            Err(Error::TimeoutNegative)
+        } else {
+            Ok(seconds)
+        }
     }
 
     /// Word `at` as a double.

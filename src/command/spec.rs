@@ -421,6 +421,8 @@ pub enum Exec {
         timeout: fn(Args<'_>) -> Result<f64, Error>,
         /// Writes the reply of a timeout.
         timed_out: fn(&mut crate::protocol::reply::Reply),
+        /// Writes the reply where nobody may wait: inside MULTI and scripts.
+        denied: fn(&mut crate::protocol::reply::Reply),
         /// The kind of value that can serve it.
         waits_for: Kind,
     },

@@ -1,3 +1,4 @@
 //! The command families: each command is one `const` entry beside its function. A family imports no other family.
 
+pub mod list;
 pub mod string;

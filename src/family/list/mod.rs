@@ -1,0 +1,61 @@
+//! Commands on lists. What waits for a list to be filled is declared here and tried here; who waits, the shard knows.
+
+mod edit;
+mod pop;
+mod push;
+mod read;
+mod transfer;
+
+#[cfg(test)]
+mod tests;
+
+
+use crate::command::{Args, Command, Context, Error};
+use crate::command::effects::Class;
+use crate::types::list::End;
+
+/// The family, file by file.
+pub const COMMANDS: &[&[Command]] = &[
+    push::COMMANDS,
+    pop::COMMANDS,
+    read::COMMANDS,
+    edit::COMMANDS,
+    transfer::COMMANDS,
+];
+
+/// The error of a count or rank that is the least integer, which has no counterpart above zero.
+const NOT_IN_RANGE: Error = Error::Text(
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
+
+/// The end that word `at` names.
+fn end_at(args: Args<'_>, at: usize) -> Result<End, Error> {
+    if args.is(at, "LEFT") {
+        Ok(End::Left)
+    } else if args.is(at, "RIGHT") {
+        Ok(End::Right)
+    } else {
+        Err(Error::Syntax)
+    }
+}
+
+/// Records that elements were added to the list at `key`.
+fn pushed(ctx: &mut Context<'_>, key: &[u8], end: End) {
+    let event = match end {
+        End::Left => "lpush",
+        End::Right => "rpush",
+    };
+    ctx.keys.changed(key, Class::List, event);
+}
+
+/// Records that elements were taken from the list at `key`, and removes it when that was all.
+fn popped(ctx: &mut Context<'_>, key: &[u8], end: End, emptied: bool) {
+    let event = match end {
+        End::Left => "lpop",
+        End::Right => "rpop",
+    };
+    ctx.keys.changed(key, Class::List, event);
+    if emptied {
+        ctx.keys.remove_emptied(key);
+    }
+}

@@ -1,0 +1,271 @@
+//! Commands that take elements from an end of a list, at once or when there are some.
+
+use super::{end_at, popped};
+use crate::command::{Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::protocol::reply::Reply;
+use crate::types::Kind;
+use crate::types::list::End;
+
+/// LPOP and its relatives.
+pub const COMMANDS: &[Command] = &[
+    Command::new(
+        "LPOP",
+        "Removes and returns elements from the head of a list.",
+        Group::List,
+    )
+    .complexity("O(N)")
+    .arity(Arity::AtLeast(2))
+    .flags(Flags::WRITE.or(Flags::FAST))
+    .acl(Acl::LIST)
+    .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
+    .args(&[Arg::key("key", 0), Arg::integer("count").since("6.2.0").optional()])
+    .history(&[("6.2.0", "The count argument.")])
+    .run(Exec::Keys(lpop)),
+    Command::new(
+        "RPOP",
+        "Removes and returns elements from the tail of a list.",
+        Group::List,
+    )
+    .complexity("O(N)")
+    .arity(Arity::AtLeast(2))
+    .flags(Flags::WRITE.or(Flags::FAST))
+    .acl(Acl::LIST)
+    .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
+    .args(&[Arg::key("key", 0), Arg::integer("count").since("6.2.0").optional()])
+    .history(&[("6.2.0", "The count argument.")])
+    .run(Exec::Keys(rpop)),
+    Command::new(
+        "BLPOP",
+        "Takes the head of the first list that has one, waiting for it.",
+        Group::List,
+    )
+    .since("2.0.0")
+    .complexity("O(N)")
+    .arity(Arity::AtLeast(3))
+    .flags(Flags::WRITE.or(Flags::BLOCKING))
+    .acl(Acl::LIST)
+    .keys(&[Key::at(1)
+        .range(-2, 1)
+        .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
+    .args(&[Arg::key("key", 0).multiple(), Arg::double("timeout")])
+    .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .run(Exec::Blocking {
+        attempt: blpop,
+        timeout: last_timeout,
+        timed_out: Reply::null_array,
+        denied: Reply::null_array,
+        waits_for: Kind::List,
+    }),
+    Command::new(
+        "BRPOP",
+        "Takes the tail of the first list that has one, waiting for it.",
+        Group::List,
+    )
+    .since("2.0.0")
+    .complexity("O(N)")
+    .arity(Arity::AtLeast(3))
+    .flags(Flags::WRITE.or(Flags::BLOCKING))
+    .acl(Acl::LIST)
+    .keys(&[Key::at(1)
+        .range(-2, 1)
+        .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
+    .args(&[Arg::key("key", 0).multiple(), Arg::double("timeout")])
+    .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .run(Exec::Blocking {
+        attempt: brpop,
+        timeout: last_timeout,
+        timed_out: Reply::null_array,
+        denied: Reply::null_array,
+        waits_for: Kind::List,
+    }),
+    Command::new(
+        "LMPOP",
+        "Takes several elements from the first of several lists that has any.",
+        Group::List,
+    )
+    .since("7.0.0")
+    .complexity("O(N+M)")
+    .arity(Arity::AtLeast(4))
+    .flags(Flags::WRITE)
+    .acl(Acl::LIST)
+    .keys(&[Key::at(1)
+        .counted(0, 1, 1)
+        .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
+    .args(&[
+        Arg::integer("numkeys"),
+        Arg::key("key", 0).multiple(),
+        Arg::one_of("where", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+        Arg::integer("count").token("COUNT").optional(),
+    ])
+    .run(Exec::Keys(lmpop)),
+    Command::new(
+        "BLMPOP",
+        "Takes several elements from the first of several lists that has any, waiting for one.",
+        Group::List,
+    )
+    .since("7.0.0")
+    .complexity("O(N+M)")
+    .arity(Arity::AtLeast(5))
+    .flags(Flags::WRITE.or(Flags::BLOCKING))
+    .acl(Acl::LIST)
+    .keys(&[Key::at(2)
+        .counted(0, 1, 1)
+        .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
+    .args(&[
+        Arg::double("timeout"),
+        Arg::integer("numkeys"),
+        Arg::key("key", 0).multiple(),
+        Arg::one_of("where", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+        Arg::integer("count").token("COUNT").optional(),
+    ])
+    .run(Exec::Blocking {
+        attempt: blmpop,
+        timeout: blmpop_timeout,
+        timed_out: Reply::null_array,
+        denied: Reply::null_array,
+        waits_for: Kind::List,
+    }),
+];
+
+fn lpop(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    pop(ctx, args, "lpop", End::Left)
+}
+
+fn rpop(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    pop(ctx, args, "rpop", End::Right)
+}
+
+fn pop(ctx: &mut Context<'_>, args: Args<'_>, name: &str, end: End) -> Ran {
+    let key = args.at(1);
+    match args.len() {
+        2 => pop_one(ctx, key, end),
+        3 => {
+            let count = args.int_in(2, 0..=i64::MAX, Error::NotPositive)?;
+            match ctx.keys.list(key)? {
+                None => ctx.reply.null_array(),
+                Some(_) if count == 0 => ctx.reply.array(0),
+                Some(_) => pop_several(ctx, key, end, count)?,
+            }
+            Ok(())
+        }
+        _ => Err(Error::Arity(name.into())),
+    }
+}
+
+/// Writes and removes the element at `end`, or writes a null.
+fn pop_one(ctx: &mut Context<'_>, key: &[u8], end: End) -> Ran {
+    let Some(list) = ctx.keys.list_mut(key)? else {
+        ctx.reply.null();
+        return Ok(());
+    };
+    list.pop_with(end, |item| ctx.reply.bulk(item));
+    let emptied = list.is_empty();
+    popped(ctx, key, end, emptied);
+    Ok(())
+}
+
+/// Writes and removes up to `count` elements of the list at `key`, which exists.
+fn pop_several(ctx: &mut Context<'_>, key: &[u8], end: End, count: i64) -> Ran {
+    let Some(list) = ctx.keys.list_mut(key)? else {
+        return Ok(());
+    };
+    let count = usize::try_from(count).unwrap_or(usize::MAX).min(list.len());
+    ctx.reply.array(count);
+    for _ in 0..count {
+        list.pop_with(end, |item| ctx.reply.bulk(item));
+    }
+    let emptied = list.is_empty();
+    popped(ctx, key, end, emptied);
+    Ok(())
+}
+
+fn blpop(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+    pop_first(ctx, args, End::Left)
+}
+
+fn brpop(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+    pop_first(ctx, args, End::Right)
+}
+
+fn last_timeout(args: Args<'_>) -> Result<f64, Error> {
+    args.timeout_s(args.len() - 1)
+}
+
+fn pop_first(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Result<Attempt, Error> {
+    last_timeout(args)?;
+    for key in args.from(1).take(args.len() - 2) {
+        if ctx.keys.list(key)?.is_some() {
+            ctx.reply.array(2);
+            ctx.reply.bulk(key);
+            pop_one(ctx, key, end)?;
+            return Ok(Attempt::Served);
+        }
+    }
+    Ok(Attempt::Nothing)
+}
+
+/// What LMPOP and BLMPOP are asked for.
+struct Several {
+    /// The first key's word.
+    first: usize,
+    keys: usize,
+    end: End,
+    count: i64,
+}
+
+impl Several {
+    /// Reads the words from the number of keys, at `numkeys`, to the end.
+    fn parse(args: Args<'_>, numkeys: usize) -> Result<Self, Error> {
+        let too_few = Error::Text("ERR numkeys should be greater than 0");
+        let keys = args.int_in(numkeys, 1..=i64::MAX, too_few)?;
+        let keys = usize::try_from(keys).map_err(|_| Error::Syntax)?;
+        let first = numkeys + 1;
+        let at = first.checked_add(keys).ok_or(Error::Syntax)?;
+        let end = end_at(args, at)?;
+        let count = match args.len() - at {
+            1 => 1,
+            3 if args.is(at + 1, "COUNT") => {
+                let error = Error::Text("ERR count should be greater than 0");
+                args.int_in(at + 2, 1..=i64::MAX, error)?
+            }
+            _ => return Err(Error::Syntax),
+        };
+        Ok(Several {
+            first,
+            keys,
+            end,
+            count,
+        })
+    }
+
+    fn pop(&self, ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+        for key in args.from(self.first).take(self.keys) {
+            if ctx.keys.list(key)?.is_some() {
+                ctx.reply.array(2);
+                ctx.reply.bulk(key);
+                pop_several(ctx, key, self.end, self.count)?;
+                return Ok(Attempt::Served);
+            }
+        }
+        Ok(Attempt::Nothing)
+    }
+}
+
+fn lmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    if Several::parse(args, 1)?.pop(ctx, args)? == Attempt::Nothing {
+        ctx.reply.null_array();
+    }
+    Ok(())
+}
+
+fn blmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+    let several = Several::parse(args, 2)?;
+    args.timeout_s(1)?;
+    several.pop(ctx, args)
+}
+
+/// The timeout, once the other words have been found right: their errors come first.
+fn blmpop_timeout(args: Args<'_>) -> Result<f64, Error> {
+    Several::parse(args, 2)?;
+    args.timeout_s(1)
+}

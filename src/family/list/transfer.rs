@@ -1,0 +1,168 @@
+//! Commands that move an element from one list to another, at once or when there is one.
+
+use smallvec::SmallVec;
+
+use super::{end_at, popped, pushed};
+use crate::command::{Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::protocol::reply::Reply;
+use crate::types::Kind;
+use crate::types::list::End;
+
+/// LMOVE and its relatives.
+pub const COMMANDS: &[Command] = &[
+    Command::new(
+        "LMOVE",
+        "Moves an element from an end of one list to an end of another and returns it.",
+        Group::List,
+    )
+    .since("6.2.0")
+    .arity(Arity::Exactly(5))
+    .flags(Flags::WRITE.or(Flags::DENYOOM))
+    .acl(Acl::LIST)
+    .keys(&[
+        Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE),
+        Key::at(2).flags(KeyFlags::RW | KeyFlags::INSERT),
+    ])
+    .args(&[
+        Arg::key("source", 0),
+        Arg::key("destination", 1),
+        Arg::one_of("wherefrom", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+        Arg::one_of("whereto", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+    ])
+    .run(Exec::Keys(lmove)),
+    Command::new(
+        "RPOPLPUSH",
+        "Moves the tail of one list to the head of another and returns it.",
+        Group::List,
+    )
+    .since("1.2.0")
+    .arity(Arity::Exactly(3))
+    .flags(Flags::WRITE.or(Flags::DENYOOM))
+    .acl(Acl::LIST)
+    .keys(&[
+        Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE),
+        Key::at(2).flags(KeyFlags::RW | KeyFlags::INSERT),
+    ])
+    .args(&[Arg::key("source", 0), Arg::key("destination", 1)])
+    .run(Exec::Keys(rpoplpush)),
+    Command::new(
+        "BLMOVE",
+        "Moves an element from an end of one list to an end of another, waiting for one.",
+        Group::List,
+    )
+    .since("6.2.0")
+    .arity(Arity::Exactly(6))
+    .flags(Flags::WRITE.or(Flags::DENYOOM).or(Flags::BLOCKING))
+    .acl(Acl::LIST)
+    .keys(&[
+        Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE),
+        Key::at(2).flags(KeyFlags::RW | KeyFlags::INSERT),
+    ])
+    .args(&[
+        Arg::key("source", 0),
+        Arg::key("destination", 1),
+        Arg::one_of("wherefrom", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+        Arg::one_of("whereto", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
+        Arg::double("timeout"),
+    ])
+    .run(Exec::Blocking {
+        attempt: blmove,
+        timeout: blmove_timeout,
+        timed_out: Reply::null_array,
+        denied: Reply::null,
+        waits_for: Kind::List,
+    }),
+    Command::new(
+        "BRPOPLPUSH",
+        "Moves the tail of one list to the head of another, waiting for one.",
+        Group::List,
+    )
+    .since("2.2.0")
+    .arity(Arity::Exactly(4))
+    .flags(Flags::WRITE.or(Flags::DENYOOM).or(Flags::BLOCKING))
+    .acl(Acl::LIST)
+    .keys(&[
+        Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE),
+        Key::at(2).flags(KeyFlags::RW | KeyFlags::INSERT),
+    ])
+    .args(&[
+        Arg::key("source", 0),
+        Arg::key("destination", 1),
+        Arg::double("timeout"),
+    ])
+    .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .run(Exec::Blocking {
+        attempt: brpoplpush,
+        timeout: brpoplpush_timeout,
+        timed_out: Reply::null_array,
+        denied: Reply::null,
+        waits_for: Kind::List,
+    }),
+];
+
+/// From which end of the source to which end of the destination.
+type Ends = (End, End);
+
+const TAIL_TO_HEAD: Ends = (End::Right, End::Left);
+
+fn ends(args: Args<'_>) -> Result<Ends, Error> {
+    Ok((end_at(args, 3)?, end_at(args, 4)?))
+}
+
+fn lmove(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let ends = ends(args)?;
+    transfer_or_null(ctx, args, ends)
+}
+
+fn rpoplpush(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    transfer_or_null(ctx, args, TAIL_TO_HEAD)
+}
+
+fn transfer_or_null(ctx: &mut Context<'_>, args: Args<'_>, ends: Ends) -> Ran {
+    if transfer(ctx, args, ends)? == Attempt::Nothing {
+        ctx.reply.null();
+    }
+    Ok(())
+}
+
+fn blmove(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+    blmove_timeout(args)?;
+    transfer(ctx, args, ends(args)?)
+}
+
+/// The timeout, once the ends have been found right: their errors come first.
+fn blmove_timeout(args: Args<'_>) -> Result<f64, Error> {
+    ends(args)?;
+    args.timeout_s(5)
+}
+
+fn brpoplpush(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+    brpoplpush_timeout(args)?;
+    transfer(ctx, args, TAIL_TO_HEAD)
+}
+
+fn brpoplpush_timeout(args: Args<'_>) -> Result<f64, Error> {
+    args.timeout_s(3)
+}
+
+/// Moves one element from the list at word 1 to the list at word 2 and writes it.
+fn transfer(ctx: &mut Context<'_>, args: Args<'_>, (from, to): Ends) -> Result<Attempt, Error> {
+    let (source, destination) = (args.at(1), args.at(2));
+    if ctx.keys.list(source)?.is_none() {
+        return Ok(Attempt::Nothing);
+    }
+    // An error must leave the source as it is.
+    ctx.keys.list(destination)?;
+    let Some(list) = ctx.keys.list_mut(source)? else {
+        return Ok(Attempt::Nothing);
+    };
+    let Some(item) = list.pop_with(from, SmallVec::<[u8; 256]>::from_slice) else {
+        return Ok(Attempt::Nothing);
+    };
+    ctx.reply.bulk(&item);
+    ctx.keys.list_or_create(destination)?.push(to, &item);
+    pushed(ctx, destination, to);
+    let emptied = ctx.keys.list(source)?.is_some_and(|list| list.is_empty());
+    popped(ctx, source, from, emptied);
+    Ok(Attempt::Served)
+}
