@@ -38,6 +38,17 @@ impl fmt::Display for ClientId {
     }
 }
 
+/// A connection's place on its shard, chosen by the runtime; reused after the connection is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u32);
+
+impl ConnId {
+    /// The connection's place in per-connection arrays.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A transaction that holds keys of several shards: unique within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxId(pub u64);

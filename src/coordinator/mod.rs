@@ -2,4 +2,6 @@
 
 mod node;
 
-pub use node::{ConnId, Event, Lane, Moved, Node, Peer};
+pub use node::{Event, Lane, Moved, Node, Peer};
+
+pub use crate::base::id::ConnId;

@@ -1,13 +1,9 @@
 //! The door of the state machines: what the runtime (or the simulation) gives them and takes from them.
 
-use crate::base::id::ShardId;
+use crate::base::id::{ConnId, ShardId};
 use crate::base::time::Now;
 use crate::config::Config;
 use crate::shard::message::Batch;
-
-/// A connection's place on its shard, chosen by the runtime; reused after [`Node::closed`] or [`Node::detach`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnId(pub u32);
 
 /// Who connected.
 #[derive(Clone, Debug, Default)]

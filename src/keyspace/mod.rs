@@ -12,6 +12,15 @@ use crate::base::id::DbIndex;
 #[derive(Default)]
 pub struct Keyspace {
     dbs: Vec<Db>,
+    upheavals: Vec<Upheaval>,
+}
+
+/// What happened to whole databases, for the shard to tell watchers and waiters.
+pub enum Upheaval {
+    /// A database was emptied; its old contents, to be freed where that hurts nobody.
+    Emptied(DbIndex, Db),
+    /// Two databases were exchanged.
+    Swapped(DbIndex, DbIndex),
 }
 
 impl Keyspace {
@@ -19,6 +28,7 @@ impl Keyspace {
     pub fn new(databases: usize) -> Self {
         Keyspace {
             dbs: (0..databases).map(|_| Db::default()).collect(),
+            upheavals: Vec::new(),
         }
     }
 
@@ -40,5 +50,26 @@ impl Keyspace {
     /// Exchanges two databases; O(1).
     pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
         self.dbs.swap(one.index(), other.index());
+        self.upheavals.push(Upheaval::Swapped(one, other));
+    }
+
+    /// Empties a database and answers how many keys it had; O(1), since the contents are freed later.
+    pub fn flush(&mut self, db: DbIndex) -> usize {
+        let contents = self.dbs[db.index()].clear();
+        let keys = contents.len();
+        if keys > 0 {
+            self.upheavals.push(Upheaval::Emptied(db, contents));
+        }
+        keys
+    }
+
+    /// Whether whole databases have changed since [`Keyspace::take_upheavals`].
+    pub fn has_upheavals(&self) -> bool {
+        !self.upheavals.is_empty()
+    }
+
+    /// What happened to whole databases, in order.
+    pub fn take_upheavals(&mut self) -> Vec<Upheaval> {
+        std::mem::take(&mut self.upheavals)
     }
 }

@@ -1,6 +1,16 @@
 //! What travels between shards. Requests and replies use separate lanes, so that a reply never waits behind a request.
 
-use crate::command::Span;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use smallvec::SmallVec;
+
+use crate::base::id::{ClientId, ConnId, DbIndex, ShardId, TxId};
+use crate::command::args::OwnedArgs;
+use crate::command::session::{Queued, Watched};
+use crate::command::{Args, Change, Command, Error, Part, Span};
+use crate::keyspace::{Entry, Keyspace};
+use crate::protocol::reply::Resp;
 
 /// All that one pass of a shard's loop has for one peer, in order; the words of its messages lie in one arena.
 #[derive(Default)]
@@ -13,5 +23,325 @@ pub struct Batch {
     pub messages: Vec<Message>,
 }
 
-/// One message.
-pub enum Message {}
+impl Batch {
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Empties the batch, keeping its memory for the next.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.messages.clear();
+    }
+
+    /// Copies the words of a request into the arena.
+    pub fn words(&mut self, args: Args<'_>) -> Words {
+        let start = self.spans.len() as u32;
+        for word in args.iter() {
+            let span = crate::command::args::append(&mut self.bytes, word);
+            self.spans.push(span);
+        }
+        Words {
+            start,
+            len: args.len() as u32,
+        }
+    }
+
+    /// The words of a request in this batch.
+    pub fn args(&self, words: Words) -> Args<'_> {
+        Args::new(
+            &self.bytes,
+            &self.spans[words.start as usize..words.start as usize + words.len as usize],
+        )
+    }
+}
+
+/// Which spans of a batch are a request's words.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    start: u32,
+    len: u32,
+}
+
+/// A connection as other shards name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The shard that serves the connection.
+    pub shard: ShardId,
+    /// Its place there.
+    pub conn: ConnId,
+    /// The client, since places are reused.
+    pub client: ClientId,
+}
+
+/// What a command needs to know of its connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// Who waits for the reply.
+    pub origin: Origin,
+    /// The selected database.
+    pub db: DbIndex,
+    /// The protocol of the reply.
+    pub resp: Resp,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+}
+
+/// Decides that a blocked client is served (or timed out, or gone) exactly once, whichever shards it waits at.
+#[derive(Clone, Debug, Default)]
+pub struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Takes the claim; true for exactly one caller.
+    pub fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether somebody has taken it.
+    pub fn is_taken(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A blocked client at one shard.
+#[derive(Clone)]
+pub struct Waiter {
+    /// Who waits.
+    pub asker: Asker,
+    /// The blocking command.
+    pub command: &'static Command,
+    /// Its words.
+    pub args: Arc<OwnedArgs>,
+    /// Who may serve it.
+    pub claim: Claim,
+    /// Serving it needs keys of other shards: the coordinator executes, holding the key that woke it.
+    pub roams: bool,
+}
+
+/// A request or a reply.
+pub enum Message {
+    /// Run one command whose keys are all on the receiver. Answered by `Done` (or `Waiting`, when it blocks).
+    Run {
+        asker: Asker,
+        command: &'static Command,
+        words: Words,
+    },
+    /// Run the commands of an EXEC whose keys are all on the receiver. Answered by `Done`.
+    Block(Box<Block>),
+    /// Lend keys to a transaction. Answered by `Granted`, ended by `Release`.
+    Acquire(Box<Acquire>),
+    /// Watch keys. Answered by `Watching`.
+    Watch { origin: Origin, db: DbIndex, words: Words },
+    /// Forget watched keys.
+    Unwatch(Box<Vec<Watched>>),
+    /// Forget a blocked client that was served elsewhere, timed out or left.
+    Unwait { client: ClientId },
+    /// Run a command's part on the receiver's connections and configuration. Answered by `Part`.
+    Everywhere {
+        origin: Origin,
+        command: &'static Command,
+        words: Words,
+    },
+    /// A client of the sender's shard has (un)subscribed. Answered by `Noted` when it subscribes.
+    Subscription(Box<Subscription>),
+    /// A published message for the receiver's subscribers.
+    Publish(Arc<Published>),
+    /// A line for the receiver's MONITOR clients.
+    Feed(Arc<[u8]>),
+
+    /// The reply to `Run` or `Block`, encoded in the batch's arena.
+    Done {
+        conn: ConnId,
+        client: ClientId,
+        reply: Span,
+    },
+    /// `Run` of a blocking command found nothing: the client is registered.
+    Waiting {
+        conn: ConnId,
+        client: ClientId,
+        claim: Claim,
+    },
+    /// A blocked client was served (the claim is taken).
+    Served(Box<Served>),
+    /// A blocked client's key has data; the key is lent to its transaction (the claim is taken).
+    Woken(Box<Woken>),
+    /// Lent keys.
+    Granted(Box<Granted>),
+    /// Lent keys come back.
+    Release(Box<Release>),
+    /// The versions of watched keys, in order.
+    Watching {
+        conn: ConnId,
+        client: ClientId,
+        watched: Box<Vec<Watched>>,
+    },
+    /// A command's part.
+    Part {
+        conn: ConnId,
+        client: ClientId,
+        part: Box<Result<Part, Error>>,
+    },
+    /// A subscription is known on the sender.
+    Noted { conn: ConnId, client: ClientId },
+}
+
+/// Messages are moved in bulk; what is large goes behind a pointer.
+const _: () = assert!(size_of::<Message>() <= 64);
+
+/// The commands of an EXEC.
+pub struct Block {
+    /// Who waits for the reply.
+    pub asker: Asker,
+    /// The commands, in order.
+    pub queue: Vec<Queued>,
+    /// What WATCH guards.
+    pub watched: Vec<Watched>,
+    /// All keys of the block, each once.
+    pub keys: Vec<Box<[u8]>>,
+}
+
+/// A transaction asks for keys.
+pub struct Acquire {
+    /// Unique among transactions.
+    pub tx: TxId,
+    /// The shard whose coordinator runs it.
+    pub home: ShardId,
+    /// The keys, each once; `None`: the whole keyspace.
+    pub keys: Option<Vec<Box<[u8]>>>,
+    /// Watched keys of this shard, to be compared while the keys are held.
+    pub watched: Vec<Watched>,
+    /// Answer `Granted` with nothing instead of waiting for others.
+    pub immediately: bool,
+}
+
+/// What moved out of a shard.
+pub enum Parcel {
+    /// Keys with their entries.
+    Keys(Vec<Lent>),
+    /// Everything.
+    Whole(Box<Keyspace>),
+    /// Nothing: others hold the keys, and the transaction would not wait.
+    Refused,
+}
+
+/// A key on loan: its entry in each database that has one.
+pub struct Lent {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Its entries.
+    pub entries: SmallVec<[(DbIndex, Entry); 1]>,
+}
+
+/// Keys for a transaction.
+pub struct Granted {
+    /// The transaction.
+    pub tx: TxId,
+    /// What is lent.
+    pub parcel: Parcel,
+    /// Whether no watched key of this shard has changed.
+    pub unchanged: bool,
+}
+
+/// Keys come back from a transaction.
+pub struct Release {
+    /// The transaction.
+    pub tx: TxId,
+    /// What was lent.
+    pub parcel: Parcel,
+    /// What happened to this shard's keys.
+    pub changes: Vec<Change>,
+    /// How much happened.
+    pub dirty: u64,
+    /// A client to register in the same instant.
+    pub waiter: Option<Registration>,
+}
+
+/// A client that starts to wait at a shard.
+pub struct Registration {
+    /// The client.
+    pub waiter: Waiter,
+    /// The keys of this shard it waits for, each once.
+    pub keys: Vec<Box<[u8]>>,
+    /// Whether it goes back to the front of the line, which it had reached.
+    pub first: bool,
+}
+
+/// The reply for a blocked client.
+pub struct Served {
+    /// Who.
+    pub origin: Origin,
+    /// The encoded reply.
+    pub reply: Vec<u8>,
+}
+
+/// A blocked client's transaction starts with the key that woke it.
+pub struct Woken {
+    /// Who waits.
+    pub waiter: Waiter,
+    /// The transaction that holds the key.
+    pub tx: TxId,
+    /// The key, lent.
+    pub parcel: Parcel,
+}
+
+/// Channels or patterns that one client of the sender has subscribed to or left.
+pub struct Subscription {
+    /// Whom to answer.
+    pub origin: Origin,
+    /// Patterns, not channels.
+    pub pattern: bool,
+    /// Joined, not left.
+    pub joined: bool,
+    /// Which.
+    pub names: Vec<Box<[u8]>>,
+}
+
+/// A published message.
+pub struct Published {
+    /// Where.
+    pub channel: Box<[u8]>,
+    /// What.
+    pub payload: Box<[u8]>,
+}
+
+/// What one shard has for each other in this pass, itself included.
+pub struct Outbox {
+    lanes: Vec<Lanes>,
+}
+
+#[derive(Default)]
+struct Lanes {
+    requests: Batch,
+    replies: Batch,
+}
+
+impl Outbox {
+    /// Empty lanes to `shards` shards.
+    pub fn new(shards: u16) -> Self {
+        Outbox {
+            lanes: (0..shards).map(|_| Lanes::default()).collect(),
+        }
+    }
+
+    /// The batch of requests that is being filled for `to`.
+    pub fn requests(&mut self, to: ShardId) -> &mut Batch {
+        &mut self.lanes[to.index()].requests
+    }
+
+    /// The batch of replies that is being filled for `to`.
+    pub fn replies(&mut self, to: ShardId) -> &mut Batch {
+        &mut self.lanes[to.index()].replies
+    }
+
+    /// Adds a request without words.
+    pub fn request(&mut self, to: ShardId, message: Message) {
+        self.requests(to).messages.push(message);
+    }
+
+    /// Adds a reply without an encoded text.
+    pub fn reply(&mut self, to: ShardId, message: Message) {
+        self.replies(to).messages.push(message);
+    }
+}

@@ -1,3 +1,13 @@
 //! One core's part of the keyspace as a state machine: requests in, replies out; knows no connection's bytes, no thread, no clock.
 
+pub mod execute;
+pub mod lend;
+pub mod locks;
 pub mod message;
+pub mod router;
+mod serve;
+mod state;
+pub mod waiters;
+mod watches;
+
+pub use state::{Outcome, Shard};

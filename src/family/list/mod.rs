@@ -9,9 +9,8 @@ mod transfer;
 #[cfg(test)]
 mod tests;
 
-
-use crate::command::{Args, Command, Context, Error};
 use crate::command::effects::Class;
+use crate::command::{Args, Command, Context, Error};
 use crate::types::list::End;
 
 /// The family, file by file.
@@ -24,9 +23,8 @@ pub const COMMANDS: &[&[Command]] = &[
 ];
 
 /// The error of a count or rank that is the least integer, which has no counterpart above zero.
-const NOT_IN_RANGE: Error = Error::Text(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
+const NOT_IN_RANGE: Error =
+    Error::Text("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
 
 /// The end that word `at` names.
 fn end_at(args: Args<'_>, at: usize) -> Result<End, Error> {

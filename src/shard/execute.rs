@@ -1,0 +1,105 @@
+//! Runs commands over a keyspace that the caller owns for the moment: its own shard's, or one made of lent keys.
+
+use crate::base::id::ShardId;
+use crate::base::rng::Rng;
+use crate::base::time::Now;
+use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Exec, Keys, Ran};
+use crate::config::Config;
+use crate::keyspace::Keyspace;
+use crate::protocol::reply::Reply;
+use crate::shard::message::Asker;
+
+/// What a run needs beside the keyspace.
+pub struct Surroundings<'a> {
+    /// Where changes are recorded.
+    pub effects: &'a mut Effects,
+    /// The configuration.
+    pub config: &'a Config,
+    /// The clocks.
+    pub now: Now,
+    /// Randomness.
+    pub rng: &'a mut Rng,
+    /// The shard on whose thread this runs, and how many there are.
+    pub shard: (ShardId, u16),
+}
+
+impl Surroundings<'_> {
+    /// Builds the context of one run.
+    pub fn context<'c>(&'c mut self, space: &'c mut Keyspace, asker: &Asker, reply: &'c mut Reply) -> Context<'c> {
+        Context {
+            keys: Keys {
+                space,
+                db: asker.db,
+                now: self.now,
+                effects: self.effects,
+            },
+            reply,
+            caller: Caller {
+                client: asker.origin.client,
+                db: asker.db,
+                no_touch: asker.no_touch,
+            },
+            config: self.config,
+            shard: self.shard,
+            rng: self.rng,
+        }
+    }
+
+    /// Runs one command and writes its whole reply, errors included; `Nothing` when a blocking command found nothing (and wrote nothing).
+    pub fn run(
+        &mut self,
+        space: &mut Keyspace,
+        asker: &Asker,
+        command: &Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) -> Attempt {
+        let mark = reply.len();
+        let mut context = self.context(space, asker, reply);
+        let ran = match command.exec {
+            Exec::Keys(run) | Exec::Shard { run, .. } => run(&mut context, args).map(|()| Attempt::Served),
+            Exec::Blocking { attempt, .. } => attempt(&mut context, args),
+            Exec::Whole { part, combine } => part(&mut context, args)
+                .map(|part| combine(&[part], args, reply))
+                .map(|()| Attempt::Served),
+            Exec::Everywhere { .. } | Exec::Session(_) | Exec::Control(_) | Exec::Container => {
+                unreachable!("the coordinator runs what is not over a keyspace")
+            }
+        };
+        ran.unwrap_or_else(|error| {
+            reply.truncate(mark);
+            reply.error_bytes(&error.line());
+            Attempt::Served
+        })
+    }
+
+    /// As [`Surroundings::run`] inside EXEC, where a blocking command that finds nothing answers as if its time were up.
+    pub fn run_in_block(
+        &mut self,
+        space: &mut Keyspace,
+        asker: &Asker,
+        command: &Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) {
+        let timeout = match command.exec {
+            Exec::Blocking { timeout, .. } => timeout(args).map(drop),
+            _ => Ok(()),
+        };
+        if let Err(error) = timeout {
+            reply.error_bytes(&error.line());
+        } else if self.run(space, asker, command, args, reply) == Attempt::Nothing
+            && let Exec::Blocking { timed_out, .. } = command.exec
+        {
+            timed_out(reply);
+        }
+    }
+}
+
+/// Writes an error reply for `ran`, if it is one.
+pub fn report(ran: Ran, mark: usize, reply: &mut Reply) {
+    if let Err(error) = ran {
+        reply.truncate(mark);
+        reply.error_bytes(&error.line());
+    }
+}

@@ -1,0 +1,150 @@
+//! What follows from a command: watched keys move on, blocked clients whose key got data are served, in order of arrival.
+
+use super::lend;
+use super::locks::Ticket;
+use super::message::{Message, Outbox, Parcel, Served, Waiter, Woken};
+use super::state::{Parked, Shard, keys_of};
+use crate::base::id::{DbIndex, TxId};
+use crate::command::{Attempt, Change, Class, Exec};
+use crate::keyspace::Upheaval;
+use crate::protocol::reply::Reply;
+
+impl Shard {
+    /// Whether the last command did something that somebody may wait for.
+    #[inline]
+    pub(super) fn has_aftermath(&self) -> bool {
+        !self.effects.changes.is_empty() || self.keyspace.as_ref().is_some_and(|space| space.has_upheavals())
+    }
+
+    /// Tells watchers and serves waiters until nothing more follows.
+    pub(super) fn settle(&mut self, out: &mut Outbox) {
+        self.note_upheavals();
+        while !self.effects.changes.is_empty() {
+            for change in std::mem::take(&mut self.effects.changes) {
+                if change.modified {
+                    self.watches.bump(change.db, &change.key);
+                }
+                if self.waiters.has(change.db, &change.key) {
+                    self.serve_key(change.db, &change.key, out);
+                }
+            }
+        }
+        if !self.locks.idle() {
+            self.run_parked(out);
+        }
+    }
+
+    /// Whole databases were exchanged or emptied: watched keys that this concerns have changed, any waiter may be ready.
+    pub(super) fn note_upheavals(&mut self) {
+        let Some(space) = self.keyspace.as_deref_mut().filter(|space| space.has_upheavals()) else {
+            return;
+        };
+        for upheaval in space.take_upheavals() {
+            match upheaval {
+                Upheaval::Emptied(db, contents) => {
+                    self.watches.bump_where(db, |key| contents.get(key).is_some());
+                    self.emptied.push(contents);
+                }
+                Upheaval::Swapped(one, other) => {
+                    let existed = |key: &[u8]| [one, other].iter().any(|&db| space.db(db).get(key).is_some());
+                    self.watches.bump_where(one, existed);
+                    self.watches.bump_where(other, existed);
+                }
+            }
+        }
+        let look = |(db, key): (DbIndex, &[u8])| Change {
+            db,
+            key: key.into(),
+            class: Class::Generic,
+            event: "",
+            modified: false,
+        };
+        self.effects.changes.extend(self.waiters.places().map(look));
+    }
+
+    fn serve_key(&mut self, db: DbIndex, key: &[u8], out: &mut Outbox) {
+        while let Some(space) = self.keyspace.as_deref() {
+            if self.locks.has_first(key) {
+                return;
+            }
+            let Some(kind) = space.db(db).get(key).map(|entry| entry.kind()) else {
+                return;
+            };
+            let fits =
+                |waiter: &Waiter| matches!(waiter.command.exec, Exec::Blocking { waits_for, .. } if waits_for == kind);
+            let Some(waiter) = self.waiters.first(db, key, fits).cloned() else {
+                return;
+            };
+            self.unwait(waiter.asker.origin.client);
+            if !waiter.claim.take() {
+                continue;
+            }
+            if waiter.roams {
+                return self.start_wake(waiter, key);
+            }
+            let keys = keys_of(waiter.command, waiter.args.as_args());
+            if self.locks.free(keys.iter().map(|key| &**key)) || self.holds_only_sources(&waiter) {
+                self.serve_granted(waiter, out);
+            } else {
+                self.locks.enqueue_first(keys, Parked::Serve(Box::new(waiter)));
+                return;
+            }
+        }
+    }
+
+    /// Whether the command changes only keys it waits for, so that held keys among the others do not matter: they hold nothing now.
+    fn holds_only_sources(&self, waiter: &Waiter) -> bool {
+        waiter
+            .command
+            .keys
+            .iter()
+            .all(|key| !key.flags.has(crate::command::KeyFlags::INSERT))
+    }
+
+    /// Runs a blocked client's command, whose claim is taken.
+    pub(super) fn serve_granted(&mut self, waiter: Waiter, out: &mut Outbox) {
+        let mut reply = Reply::new(Vec::new(), waiter.asker.resp);
+        let (space, mut surroundings) = self.parts();
+        let space = space.expect("a served key is here");
+        let attempt = surroundings.run(space, &waiter.asker, waiter.command, waiter.args.as_args(), &mut reply);
+        let origin = waiter.asker.origin;
+        match attempt {
+            Attempt::Served => {
+                out.reply(
+                    origin.shard,
+                    Message::Served(Box::new(Served {
+                        origin,
+                        reply: reply.into_bytes(),
+                    })),
+                );
+            }
+            // Somebody before it took the data while it stood in line for its destination: it waits again, first in line.
+            Attempt::Nothing => {
+                let claim = self.start_waiting(&waiter.asker, waiter.command, (*waiter.args).clone());
+                let (conn, client) = (origin.conn, origin.client);
+                out.reply(origin.shard, Message::Waiting { conn, client, claim });
+            }
+        }
+    }
+
+    fn start_wake(&mut self, waiter: Waiter, key: &[u8]) {
+        self.wake_count += 1;
+        // Odd multiples of 2^63 are out of the coordinators' range: a wake-up's transaction is named by the shard that starts it.
+        let tx = TxId(1 << 63 | u64::from(self.id.0) << 47 | self.wake_count);
+        let parked = Parked::Wake {
+            waiter: Box::new(waiter),
+            tx,
+            key: key.into(),
+        };
+        self.locks.enqueue_first(vec![key.into()], parked);
+    }
+
+    /// Hands the key that woke a client to the client's coordinator.
+    pub(super) fn wake(&mut self, ticket: Ticket, waiter: Waiter, tx: TxId, key: Box<[u8]>, out: &mut Outbox) {
+        self.held.insert(tx, ticket);
+        let space = self.keyspace.as_deref_mut().expect("a granted key is here");
+        let parcel = Parcel::Keys(vec![lend::take(space, key)]);
+        let home = waiter.asker.origin.shard;
+        out.reply(home, Message::Woken(Box::new(Woken { waiter, tx, parcel })));
+    }
+}

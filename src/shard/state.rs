@@ -1,0 +1,546 @@
+//! The shard's state machine: runs requests on its keys, parks those whose keys are held, lends keys and takes them back.
+
+use hashbrown::HashMap;
+
+use super::execute::Surroundings;
+use super::lend;
+use super::locks::{Locks, Scope, Ticket};
+use super::message::{
+    Acquire, Asker, Batch, Block, Claim, Granted, Message, Origin, Outbox, Parcel, Registration, Release, Waiter, Words,
+};
+use super::waiters::Waiters;
+use super::watches::Watches;
+use crate::base::id::{ClientId, DbIndex, ShardId, TxId};
+use crate::base::rng::Rng;
+use crate::base::time::Now;
+use crate::command::args::OwnedArgs;
+use crate::command::session::Watched;
+use crate::command::{Args, Attempt, Command, Effects, Exec};
+use crate::config::Config;
+use crate::keyspace::{Db, Keyspace};
+use crate::protocol::reply::Reply;
+
+/// What became of a command that its own shard was asked to run at once.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The reply has been written.
+    Done,
+    /// A blocking command found nothing and its client is registered.
+    Waiting(Claim),
+    /// Its keys are held by a transaction: a message will bring the reply.
+    Parked,
+}
+
+/// What waits for keys.
+pub(super) enum Parked {
+    /// One command.
+    Run {
+        asker: Asker,
+        command: &'static Command,
+        args: OwnedArgs,
+    },
+    /// An EXEC.
+    Block(Box<Block>),
+    /// A transaction of several shards.
+    Acquire(Box<Acquire>),
+    /// WATCH.
+    Watch {
+        origin: Origin,
+        db: DbIndex,
+        keys: OwnedArgs,
+    },
+    /// A blocked client whose claim is taken and whose destination was held.
+    Serve(Box<Waiter>),
+    /// A blocked client whose claim is taken and that needs keys of other shards.
+    Wake {
+        waiter: Box<Waiter>,
+        tx: TxId,
+        key: Box<[u8]>,
+    },
+}
+
+/// One core's part of the keyspace.
+pub struct Shard {
+    /// Which shard this is.
+    pub id: ShardId,
+    /// How many there are.
+    pub shards: u16,
+    /// The clocks of this pass.
+    pub now: Now,
+    /// This shard's copy of the configuration.
+    pub config: Config,
+    /// Randomness for sampling.
+    pub rng: Rng,
+    /// What the running command does.
+    pub effects: Effects,
+    /// Absent while it is lent as a whole.
+    pub(super) keyspace: Option<Box<Keyspace>>,
+    pub(super) locks: Locks<Parked>,
+    pub(super) held: HashMap<TxId, Ticket>,
+    pub(super) waiters: Waiters,
+    pub(super) watches: Watches,
+    pub(super) wake_count: u64,
+    /// Emptied databases, until the runtime takes them to be freed elsewhere.
+    pub(super) emptied: Vec<Db>,
+}
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(id: ShardId, shards: u16, config: Config, now: Now, seed: u64) -> Self {
+        let keyspace = Some(Box::new(Keyspace::new(config.databases)));
+        Shard {
+            id,
+            shards,
+            now,
+            config,
+            rng: Rng::new(seed),
+            effects: Effects::default(),
+            keyspace,
+            locks: Locks::default(),
+            held: HashMap::new(),
+            waiters: Waiters::default(),
+            watches: Watches::default(),
+            wake_count: 0,
+            emptied: Vec::new(),
+        }
+    }
+
+    /// The keyspace, unless a transaction holds all of it.
+    pub fn keyspace(&mut self) -> Option<&mut Keyspace> {
+        self.keyspace.as_deref_mut()
+    }
+
+    /// Databases that were emptied: freeing them takes time, which is the caller's to choose.
+    pub fn take_emptied(&mut self) -> Vec<Db> {
+        std::mem::take(&mut self.emptied)
+    }
+
+    /// How many clients wait here.
+    pub fn waiting_clients(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// How many requests wait for keys that transactions hold.
+    pub fn parked_requests(&self) -> usize {
+        self.locks.waiting()
+    }
+
+    /// Whether nothing is lent, parked or granted.
+    pub fn is_settled(&self) -> bool {
+        self.locks.idle()
+    }
+
+    pub(super) fn parts(&mut self) -> (Option<&mut Keyspace>, Surroundings<'_>) {
+        let surroundings = Surroundings {
+            effects: &mut self.effects,
+            config: &self.config,
+            now: self.now,
+            rng: &mut self.rng,
+            shard: (self.id, self.shards),
+        };
+        (self.keyspace.as_deref_mut(), surroundings)
+    }
+
+    /// Runs one command whose keys are all here and whose client is on this core: the path without a message.
+    #[inline]
+    pub fn run_here(
+        &mut self,
+        asker: &Asker,
+        command: &'static Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+        out: &mut Outbox,
+    ) -> Outcome {
+        if !self.locks.idle() && !self.is_free(command, args) {
+            self.park(asker, command, args);
+            return Outcome::Parked;
+        }
+        match self.execute(asker, command, args, reply, out) {
+            Attempt::Served => Outcome::Done,
+            Attempt::Nothing => Outcome::Waiting(self.start_waiting(asker, command, args.into())),
+        }
+    }
+
+    fn is_free(&self, command: &Command, args: Args<'_>) -> bool {
+        if matches!(command.exec, Exec::Shard { .. } | Exec::Whole { .. }) {
+            return self.locks.idle();
+        }
+        let positions = command.key_positions(args).unwrap_or_default();
+        self.locks.free(positions.iter().map(|&at| args.at(at)))
+    }
+
+    fn park(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>) {
+        let scope = match command.exec {
+            Exec::Shard { .. } | Exec::Whole { .. } => Scope::Whole,
+            _ => Scope::Keys(keys_of(command, args)),
+        };
+        self.locks.enqueue(
+            scope,
+            Parked::Run {
+                asker: *asker,
+                command,
+                args: args.into(),
+            },
+        );
+    }
+
+    /// Runs a command at once and settles what follows from it.
+    #[inline]
+    pub(super) fn execute(
+        &mut self,
+        asker: &Asker,
+        command: &Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+        out: &mut Outbox,
+    ) -> Attempt {
+        let (space, mut surroundings) = self.parts();
+        let space = space.expect("a request runs only while its keys are here");
+        let attempt = surroundings.run(space, asker, command, args, reply);
+        if self.has_aftermath() {
+            self.settle(out);
+        }
+        attempt
+    }
+
+    pub(super) fn start_waiting(&mut self, asker: &Asker, command: &'static Command, args: OwnedArgs) -> Claim {
+        let claim = Claim::default();
+        let keys = waited_keys(command, args.as_args());
+        let waiter = Waiter {
+            asker: *asker,
+            command,
+            args: args.into(),
+            claim: claim.clone(),
+            roams: false,
+        };
+        self.register(Registration {
+            waiter,
+            keys,
+            first: false,
+        });
+        claim
+    }
+
+    fn register(&mut self, registration: Registration) {
+        let Registration { waiter, keys, first } = registration;
+        if waiter.claim.is_taken() {
+            return;
+        }
+        keys.iter().for_each(|key| self.effects.interest.add(key));
+        if first {
+            self.waiters.add_first(waiter, keys);
+        } else {
+            self.waiters.add(waiter, keys);
+        }
+    }
+
+    /// Forgets a blocked client.
+    pub fn unwait(&mut self, client: ClientId) {
+        if let Some((_, keys)) = self.waiters.remove(client) {
+            keys.iter().for_each(|key| self.effects.interest.remove(key));
+        }
+    }
+
+    /// Takes in one request from `from` (or from this core's own coordinator).
+    pub fn request(&mut self, batch: &Batch, message: Message, out: &mut Outbox) {
+        match message {
+            Message::Run { asker, command, words } => self.run(&asker, command, batch.args(words), out),
+            Message::Block(block) => self.block(block, out),
+            Message::Acquire(acquire) => self.acquire(acquire, out),
+            Message::Watch { origin, db, words } => self.watch(origin, db, batch, words, out),
+            Message::Unwatch(watched) => self.unwatch(&watched),
+            Message::Unwait { client } => self.unwait(client),
+            _ => unreachable!("the coordinator keeps what is not for its shard"),
+        }
+    }
+
+    fn run(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>, out: &mut Outbox) {
+        if !self.locks.idle() && !self.is_free(command, args) {
+            self.park(asker, command, args);
+            return;
+        }
+        self.run_granted(asker, command, args, out);
+    }
+
+    fn run_granted(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>, out: &mut Outbox) {
+        let Origin { shard, conn, client } = asker.origin;
+        let start = out.replies(shard).bytes.len();
+        let mut reply = Reply::new(std::mem::take(&mut out.replies(shard).bytes), asker.resp);
+        // Settling may itself send to this lane, so the reply is put in place before.
+        let (space, mut surroundings) = self.parts();
+        let space = space.expect("a request runs only while its keys are here");
+        let attempt = surroundings.run(space, asker, command, args, &mut reply);
+        let lane = out.replies(shard);
+        lane.bytes = reply.into_bytes();
+        match attempt {
+            Attempt::Served => {
+                let reply = span(start, lane.bytes.len());
+                lane.messages.push(Message::Done { conn, client, reply });
+            }
+            Attempt::Nothing => {
+                let claim = self.start_waiting(asker, command, args.into());
+                lane.messages.push(Message::Waiting { conn, client, claim });
+            }
+        }
+        if self.has_aftermath() {
+            self.settle(out);
+        }
+    }
+
+    /// Runs an EXEC whose keys are all here; the reply comes by message.
+    pub fn block(&mut self, mut block: Box<Block>, out: &mut Outbox) {
+        if self.locks.free(block.keys.iter().map(|key| &**key)) {
+            self.block_granted(&block, out);
+        } else {
+            let scope = Scope::Keys(std::mem::take(&mut block.keys));
+            self.locks.enqueue(scope, Parked::Block(block));
+        }
+    }
+
+    fn block_granted(&mut self, block: &Block, out: &mut Outbox) {
+        let Origin { shard, conn, client } = block.asker.origin;
+        let start = out.replies(shard).bytes.len();
+        let mut reply = Reply::new(std::mem::take(&mut out.replies(shard).bytes), block.asker.resp);
+        if self.is_unchanged(&block.watched) {
+            reply.array(block.queue.len());
+            let (space, mut surroundings) = self.parts();
+            let space = space.expect("a request runs only while its keys are here");
+            for queued in &block.queue {
+                surroundings.run_in_block(space, &block.asker, queued.command, queued.args.as_args(), &mut reply);
+            }
+        } else {
+            reply.null_array();
+        }
+        self.unwatch(&block.watched);
+        let lane = out.replies(shard);
+        lane.bytes = reply.into_bytes();
+        let reply = span(start, lane.bytes.len());
+        lane.messages.push(Message::Done { conn, client, reply });
+        if self.has_aftermath() {
+            self.settle(out);
+        }
+    }
+
+    fn acquire(&mut self, mut acquire: Box<Acquire>, out: &mut Outbox) {
+        let free = match &acquire.keys {
+            Some(keys) => self.locks.free(keys.iter().map(|key| &**key)),
+            None => self.locks.idle(),
+        };
+        if acquire.immediately && !free {
+            let refused = Granted {
+                tx: acquire.tx,
+                parcel: Parcel::Refused,
+                unchanged: false,
+            };
+            out.reply(acquire.home, Message::Granted(Box::new(refused)));
+            return;
+        }
+        let scope = match acquire.keys.take() {
+            Some(keys) => Scope::Keys(keys),
+            None => Scope::Whole,
+        };
+        acquire.keys = match &scope {
+            Scope::Keys(keys) => Some(keys.clone()),
+            Scope::Whole => None,
+        };
+        self.locks.enqueue(scope, Parked::Acquire(acquire));
+        self.run_parked(out);
+    }
+
+    fn lend(&mut self, ticket: Ticket, acquire: Acquire, out: &mut Outbox) {
+        let Acquire {
+            tx,
+            home,
+            keys,
+            watched,
+            ..
+        } = acquire;
+        let unchanged = self.is_unchanged(&watched);
+        self.unwatch(&watched);
+        self.held.insert(tx, ticket);
+        let parcel = match keys {
+            None => Parcel::Whole(self.keyspace.take().expect("a granted keyspace is here")),
+            Some(keys) => {
+                let space = self.keyspace.as_deref_mut().expect("a granted key is here");
+                Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect())
+            }
+        };
+        out.reply(home, Message::Granted(Box::new(Granted { tx, parcel, unchanged })));
+    }
+
+    /// Takes lent keys back.
+    pub fn release(&mut self, release: Release, out: &mut Outbox) {
+        let ticket = self.held.remove(&release.tx).expect("what comes back was lent");
+        match release.parcel {
+            Parcel::Whole(space) => self.take_back_whole(space),
+            Parcel::Keys(keys) => {
+                let space = self
+                    .keyspace
+                    .as_deref_mut()
+                    .expect("single keys are lent from a keyspace that is here");
+                keys.into_iter().for_each(|lent| lend::put(space, lent));
+            }
+            Parcel::Refused => unreachable!("what was refused does not come back"),
+        }
+        self.effects.dirty += release.dirty;
+        self.effects.changes.extend(release.changes);
+        if let Some(registration) = release.waiter {
+            self.register(registration);
+        }
+        self.settle(out);
+        self.locks.release(ticket);
+        self.run_parked(out);
+    }
+
+    fn take_back_whole(&mut self, space: Box<Keyspace>) {
+        self.keyspace = Some(space);
+        self.note_upheavals();
+    }
+
+    /// Runs what has been granted, until nothing more is.
+    pub(super) fn run_parked(&mut self, out: &mut Outbox) {
+        while let Some((ticket, parked)) = self.locks.next_granted() {
+            match parked {
+                Parked::Acquire(acquire) => {
+                    self.lend(ticket, *acquire, out);
+                    continue;
+                }
+                Parked::Wake { waiter, tx, key } => {
+                    self.wake(ticket, *waiter, tx, key, out);
+                    continue;
+                }
+                Parked::Run { asker, command, args } => self.run_granted(&asker, command, args.as_args(), out),
+                Parked::Block(block) => self.block_granted(&block, out),
+                Parked::Watch { origin, db, keys } => self.watch_granted(origin, db, keys.as_args(), out),
+                Parked::Serve(waiter) => self.serve_granted(*waiter, out),
+            }
+            self.locks.release(ticket);
+        }
+    }
+
+    fn watch(&mut self, origin: Origin, db: DbIndex, batch: &Batch, words: Words, out: &mut Outbox) {
+        let keys = batch.args(words);
+        if self.locks.free(keys.iter()) {
+            self.watch_granted(origin, db, keys, out);
+        } else {
+            let mut scope: Vec<Box<[u8]>> = keys.iter().map(Box::from).collect();
+            scope.sort_unstable();
+            scope.dedup();
+            self.locks.enqueue(
+                Scope::Keys(scope),
+                Parked::Watch {
+                    origin,
+                    db,
+                    keys: keys.into(),
+                },
+            );
+        }
+    }
+
+    fn watch_granted(&mut self, origin: Origin, db: DbIndex, keys: Args<'_>, out: &mut Outbox) {
+        let now = self.now.unix_ms();
+        let space = self.keyspace.as_deref().expect("a granted key is here");
+        let watches = &mut self.watches;
+        let watch = |key: &[u8]| Watched {
+            db,
+            key: key.into(),
+            version: watches.add(db, key),
+            was_expired: lend::has_expired(space, db, key, now),
+        };
+        let watched: Vec<Watched> = keys.iter().map(watch).collect();
+        keys.iter().for_each(|key| self.effects.interest.add(key));
+        let Origin { shard, conn, client } = origin;
+        out.reply(
+            shard,
+            Message::Watching {
+                conn,
+                client,
+                watched: Box::new(watched),
+            },
+        );
+    }
+
+    /// Forgets watched keys.
+    pub fn unwatch(&mut self, watched: &[Watched]) {
+        for watched in watched {
+            self.watches.remove(watched);
+            self.effects.interest.remove(&watched.key);
+        }
+    }
+
+    /// Whether no watched key has changed or expired since.
+    pub fn is_unchanged(&self, watched: &[Watched]) -> bool {
+        let now = self.now.unix_ms();
+        watched.iter().all(|watched| {
+            let expired = || {
+                let space = self
+                    .keyspace
+                    .as_deref()
+                    .expect("watched keys are compared while they are here");
+                lend::has_expired(space, watched.db, &watched.key, now)
+            };
+            self.watches.unchanged(watched) && (watched.was_expired || !expired())
+        })
+    }
+
+    /// Removes keys that have expired; about `limit` at most. Tells whether more may be due.
+    pub fn expire_due(&mut self, limit: usize, out: &mut Outbox) -> bool {
+        let now = self.now.unix_ms();
+        let Some(space) = self.keyspace.as_deref_mut() else {
+            return false;
+        };
+        let mut left = limit;
+        for db in (0..space.databases()).map(|db| DbIndex(db as u32)) {
+            for key in space.db_mut(db).expired(now, left) {
+                space.db_mut(db).remove(&key);
+                self.effects.expired += 1;
+                self.effects
+                    .changed(db, &key, crate::command::Class::Expired, "expired");
+                left -= 1;
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        if self.has_aftermath() {
+            self.settle(out);
+        }
+        left == 0
+    }
+}
+
+/// The keys of a request, each once.
+pub fn keys_of(command: &Command, args: Args<'_>) -> Vec<Box<[u8]>> {
+    let mut keys: Vec<Box<[u8]>> = command
+        .key_positions(args)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|at| args.at(at).into())
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// The keys for which a blocking command waits: all but those it only inserts into.
+pub fn waited_keys(command: &Command, args: Args<'_>) -> Vec<Box<[u8]>> {
+    let mut positions = Vec::new();
+    for key in command
+        .keys
+        .iter()
+        .filter(|key| !key.flags.has(crate::command::KeyFlags::INSERT))
+    {
+        key.positions(args, &mut positions);
+    }
+    let mut keys: Vec<Box<[u8]>> = positions.into_iter().map(|at| args.at(at).into()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn span(start: usize, end: usize) -> crate::command::Span {
+    crate::command::Span {
+        start: start as u32,
+        len: (end - start) as u32,
+    }
+}
