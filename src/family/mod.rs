@@ -2,3 +2,6 @@
 
 pub mod list;
 pub mod string;
+
+#[cfg(test)]
+pub mod testing;

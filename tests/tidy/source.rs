@@ -52,10 +52,9 @@ impl Source {
         let mut parts = self.path.split('/').peekable();
         let outside = matches!(parts.peek(), Some(&"tests" | &"benches" | &"fuzz" | &"examples"));
         outside
-            || self
-                .path
-                .split('/')
-                .any(|part| part == "tests" || part == "tests.rs" || part.ends_with("_tests.rs"))
+            || self.path.split('/').any(|part| {
+                matches!(part, "tests" | "tests.rs" | "testing" | "testing.rs") || part.ends_with("_tests.rs")
+            })
     }
 
     /// The code with items under `#[cfg(test)]` blanked; empty for a file that is all test.
