@@ -27,8 +27,18 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// The double that `text` spells, as Valkey's argument parser takes it: no spaces, no NaN, infinities allowed.
+/// The double that `text` spells, as Valkey's argument parser takes it: no spaces, no NaN, infinities only by name,
+/// nothing that a double can only hold as infinity or zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    let value = parse_f64_saturating(text)?;
+    let mantissa = text.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or(text);
+    let lost = (value == 0.0 && mantissa.iter().any(|digit| matches!(digit, b'1'..=b'9')))
+        || (value.is_infinite() && text.iter().any(u8::is_ascii_digit));
+    (!lost).then_some(value)
+}
+
+/// As [`parse_f64`] where numbers beyond the range of doubles read as infinity or zero: bounds and timeouts.
+pub fn parse_f64_saturating(text: &[u8]) -> Option<f64> {
     if text.is_empty() || text.len() > 255 {
         return None;
     }
@@ -102,6 +112,30 @@ mod tests {
             ("99999999999999999999", None),
         ] {
             assert_eq!(parse_i64(text.as_bytes()), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_parse_as_arguments_and_as_bounds() {
+        for (text, argument, bound) in [
+            ("1.5", Some(1.5), Some(1.5)),
+            ("+.5e1", Some(5.0), Some(5.0)),
+            ("5.", Some(5.0), Some(5.0)),
+            ("-iNf", Some(f64::NEG_INFINITY), Some(f64::NEG_INFINITY)),
+            ("1e400", None, Some(f64::INFINITY)),
+            ("-1e-400", None, Some(0.0)),
+            ("0e-400", Some(0.0), Some(0.0)),
+            ("1e-320", Some(1e-320), Some(1e-320)),
+            ("nan", None, None),
+            ("0x10", None, None),
+            (" 1", None, None),
+            ("+-1", None, None),
+            ("1e", None, None),
+            ("-", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!(parse_f64(text.as_bytes()), argument, "{text}");
+            assert_eq!(parse_f64_saturating(text.as_bytes()), bound, "{text}");
         }
     }
 

@@ -78,7 +78,10 @@ impl<'a> Args<'a> {
 
     /// Word `at` as the timeout of a command that waits, in seconds; 0 is for ever.
     pub fn timeout_s(&self, at: usize) -> Result<f64, Error> {
-        let seconds = self.get(at).and_then(number::parse_f64).ok_or(Error::TimeoutNotFloat)?;
+        let seconds = self
+            .get(at)
+            .and_then(number::parse_f64_saturating)
+            .ok_or(Error::TimeoutNotFloat)?;
         if seconds > TIMEOUT_MAX_S {
             Err(Error::TimeoutOutOfRange)
         } else if seconds < 0.0 {

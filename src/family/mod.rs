@@ -1,6 +1,7 @@
 //! The command families: each command is one `const` entry beside its function. A family imports no other family.
 
 pub mod list;
+pub mod sorted_set;
 pub mod string;
 
 #[cfg(test)]

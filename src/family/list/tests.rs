@@ -1,80 +1,13 @@
 //! The commands against replies that Valkey 9.1.2 gave.
 
-use crate::base::rng::Rng;
-use crate::base::time::Now;
-use crate::catalog;
-use crate::command::args::OwnedArgs;
-use crate::command::{Attempt, Caller, Context, Effects, Exec, Keys};
-use crate::config::Config;
-use crate::keyspace::{Entry, Keyspace};
-use crate::protocol::reply::{Reply, Resp};
-
-/// A keyspace and what its changes told so far.
-struct Bench {
-    space: Keyspace,
-    events: Vec<String>,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let mut space = Keyspace::new(1);
-        space.db_mut(Default::default()).insert(Entry::string(b"s", b"x"));
-        Bench {
-            space,
-            events: Vec::new(),
-        }
-    }
-
-    /// Runs a line of words and answers the reply with its line ends shown as `|`.
-    fn run(&mut self, line: &str) -> String {
-        let words = OwnedArgs::from_words(line.split(' ').map(str::as_bytes));
-        let args = words.as_args();
-        let command = catalog::find(args.at(0)).expect("the test names commands that exist");
-        let mut effects = Effects::recording();
-        let mut reply = Reply::new(Vec::new(), Resp::V2);
-        let mut rng = Rng::new(1);
-        let mut ctx = Context {
-            keys: Keys {
-                space: &mut self.space,
-                db: Default::default(),
-                now: Now::default(),
-                effects: &mut effects,
-            },
-            reply: &mut reply,
-            caller: Caller::default(),
-            config: &Config::default(),
-            shard: (crate::base::id::ShardId(0), 1),
-            rng: &mut rng,
-        };
-        let ran = match command.exec {
-            Exec::Keys(run) => run(&mut ctx, args).map(|()| Attempt::Served),
-            Exec::Blocking { attempt, .. } => attempt(&mut ctx, args),
-            _ => unreachable!("lists have no other commands"),
-        };
-        match ran {
-            Ok(Attempt::Nothing) => assert!(reply.is_empty(), "{line}: waits but has replied"),
-            Ok(Attempt::Served) => {}
-            Err(error) => reply.error_bytes(&error.line()),
-        }
-        let told = effects.changes.iter();
-        self.events
-            .extend(told.map(|change| format!("{} {}", change.event, String::from_utf8_lossy(&change.key))));
-        String::from_utf8_lossy(reply.bytes()).replace("\r\n", "|")
-    }
-}
-
-fn check(script: &[(&str, &str)]) {
-    let mut bench = Bench::new();
-    for (line, want) in script {
-        assert_eq!(bench.run(line), *want, "{line}");
-    }
-}
+use crate::family::testing::{Bench, check};
 
 const WRONG: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value|";
 
 #[test]
 fn pushes_and_pops() {
     check(&[
+        ("zadd s 1 x", ":1|"),
         ("rpush l a b c", ":3|"),
         ("lpush l z", ":4|"),
         ("lpushx no a", ":0|"),
@@ -98,6 +31,7 @@ fn pushes_and_pops() {
 #[test]
 fn pops_from_the_first_of_several() {
     check(&[
+        ("zadd s 1 x", ":1|"),
         ("rpush l a b c", ":3|"),
         ("lmpop 0 l left", "-ERR numkeys should be greater than 0|"),
         ("lmpop 2 l left", "-ERR syntax error|"),
@@ -119,6 +53,7 @@ fn pops_from_the_first_of_several() {
 #[test]
 fn waits_when_there_is_nothing() {
     check(&[
+        ("zadd s 1 x", ":1|"),
         ("blpop s abc", "-ERR timeout is not a float or out of range|"),
         ("blpop s 1", WRONG),
         ("blpop no -1", "-ERR timeout is negative|"),
@@ -144,6 +79,7 @@ fn waits_when_there_is_nothing() {
 #[test]
 fn moves_between_lists() {
     check(&[
+        ("zadd s 1 x", ":1|"),
         ("rpush l a b c", ":3|"),
         ("rpoplpush s l", WRONG),
         ("rpoplpush no s", "$-1|"),
@@ -160,6 +96,7 @@ fn moves_between_lists() {
 #[test]
 fn reads_by_index_and_by_value() {
     check(&[
+        ("zadd s 1 x", ":1|"),
         ("rpush l a b c b", ":4|"),
         ("lindex no a", "$-1|"),
         ("lindex s a", WRONG),
@@ -192,6 +129,7 @@ fn reads_by_index_and_by_value() {
 #[test]
 fn edits_in_the_middle() {
     check(&[
+        ("zadd s 1 x", ":1|"),
         ("rpush l a b c b", ":4|"),
         ("lset no a b", "-ERR no such key|"),
         ("lset l a b", "-ERR value is not an integer or out of range|"),
@@ -215,39 +153,23 @@ fn edits_in_the_middle() {
 
 #[test]
 fn tells_what_happened_in_valkeys_order() {
-    let mut bench = Bench::new();
-    for line in [
-        "rpush l a b",
-        "lmove l d left right",
-        "rpoplpush l d",
-        "lpop d 0",
-        "lrem d 0 b",
-        "ltrim d 5 6",
-        "rpush l a",
-        "lset l 0 b",
-        "linsert l before b a",
-        "brpop l 0",
-        "lmpop 1 l left count 9",
-        "lpushx no a",
-    ] {
-        bench.run(line);
-    }
-    let want = [
-        "rpush l",
-        "rpush d",
-        "lpop l",
-        "lpush d",
-        "rpop l",
-        "del l",
-        "lrem d",
-        "ltrim d",
-        "del d",
-        "rpush l",
-        "lset l",
-        "linsert l",
-        "rpop l",
-        "lpop l",
-        "del l",
-    ];
-    assert_eq!(bench.events, want);
+    let events = Bench::new().events_of(
+        "rpush l a b
+        lmove l d left right
+        rpoplpush l d
+        lpop d 0
+        lrem d 0 b
+        ltrim d 5 6
+        rpush l a
+        lset l 0 b
+        linsert l before b a
+        brpop l 0
+        lmpop 1 l left count 9
+        lpushx no a",
+    );
+    assert_eq!(
+        events,
+        "rpush l, rpush d, lpop l, lpush d, rpop l, del l, lrem d, ltrim d, del d, rpush l, lset l, linsert l, rpop l, \
+         lpop l, del l"
+    );
 }

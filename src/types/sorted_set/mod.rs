@@ -1,32 +1,27 @@
 //! Sorted sets: unique byte strings ordered by score, then bytes.
 
-use std::collections::BTreeSet;
-
-use hashbrown::HashMap;
+use std::cmp::Ordering;
+use std::ops::Range;
 
 /// Unique byte strings ordered by score, then bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SortedSet {
-    scores: HashMap<Box<[u8]>, f64>,
-    order: BTreeSet<(Score, Box<[u8]>)>,
+    members: Vec<(f64, Box<[u8]>)>,
 }
 
-/// A score that is never NaN, so that it has a total order.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Score(f64);
-
-impl Eq for Score {}
-
-impl PartialOrd for Score {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+/// An end of the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// The lowest score.
+    Min,
+    /// The highest score.
+    Max,
 }
 
-impl Ord for Score {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.partial_cmp(&other.0).expect("scores are never NaN")
-    }
+/// The order of members: by score, then bytewise; scores are never NaN.
+fn compare(one: (f64, &[u8]), other: (f64, &[u8])) -> Ordering {
+    let scores = one.0.partial_cmp(&other.0).expect("scores are never NaN");
+    scores.then_with(|| one.1.cmp(other.1))
 }
 
 impl SortedSet {
@@ -37,40 +32,78 @@ impl SortedSet {
 
     /// Number of members.
     pub fn len(&self) -> usize {
-        self.scores.len()
+        self.members.len()
     }
 
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
-        self.scores.is_empty()
+        self.members.is_empty()
+    }
+
+    fn place(&self, member: &[u8]) -> Option<usize> {
+        self.members.iter().position(|(_, name)| **name == *member)
     }
 
     /// The score of `member`.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        self.scores.get(member).copied()
+        self.place(member).map(|at| self.members[at].0)
+    }
+
+    /// How many members stand before `member`, and its score.
+    pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
+        self.place(member).map(|at| (at, self.members[at].0))
+    }
+
+    /// The member at `rank` and its score.
+    pub fn at(&self, rank: usize) -> Option<(&[u8], f64)> {
+        self.members.get(rank).map(|(score, name)| (&**name, *score))
     }
 
     /// Sets the score of `member`, which must not be NaN; tells whether it is new.
     pub fn set(&mut self, member: &[u8], score: f64) -> bool {
-        let old = self.scores.insert(member.into(), score);
-        if let Some(old) = old {
-            self.order.remove(&(Score(old), member.into()));
-        }
-        self.order.insert((Score(score), member.into()));
-        old.is_none()
+        let known = self.remove(member);
+        // Small sorted sets keep whole scores as integers, which have no negative zero.
+        let score = score + 0.0;
+        let at = self.count_while(|name, other| compare((other, name), (score, member)).is_lt());
+        self.members.insert(at, (score, member.into()));
+        !known
     }
 
     /// Removes `member`; tells whether it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        let Some(score) = self.scores.remove(member) else {
-            return false;
+        self.place(member).map(|at| self.members.remove(at)).is_some()
+    }
+
+    /// How many members at the low end satisfy `holds`, which must fail for all that follow one for which it fails.
+    pub fn count_while(&self, holds: impl Fn(&[u8], f64) -> bool) -> usize {
+        self.members.partition_point(|(score, name)| holds(name, *score))
+    }
+
+    /// The members at these ranks, in ascending order; turn it round for descending.
+    pub fn range(&self, ranks: Range<usize>) -> impl DoubleEndedIterator<Item = (&[u8], f64)> {
+        self.members[ranks].iter().map(|(score, name)| (&**name, *score))
+    }
+
+    /// Removes the members at these ranks.
+    pub fn remove_range(&mut self, ranks: Range<usize>) {
+        self.members.drain(ranks);
+    }
+
+    /// Hands the member at `edge` to `take`, then removes it.
+    pub fn pop_with<T>(&mut self, edge: Edge, take: impl FnOnce(&[u8], f64) -> T) -> Option<T> {
+        let at = match edge {
+            Edge::Min => 0,
+            Edge::Max => self.members.len().checked_sub(1)?,
         };
-        self.order.remove(&(Score(score), member.into()));
-        true
+        if at >= self.members.len() {
+            return None;
+        }
+        let (score, name) = self.members.remove(at);
+        Some(take(&name, score))
     }
 
     /// All members in ascending order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], f64)> {
-        self.order.iter().map(|(score, member)| (&**member, score.0))
+        self.range(0..self.len())
     }
 }

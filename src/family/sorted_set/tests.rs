@@ -1,0 +1,280 @@
+//! The commands against replies that Valkey 9.1.2 gave.
+
+use crate::family::testing::{Bench, check};
+use crate::protocol::reply::Resp;
+
+const WRONG: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value|";
+
+#[test]
+fn adds_and_increments() {
+    check(&[
+        ("rpush s x", ":1|"),
+        ("zadd z 1 a 2 b 3 c", ":3|"),
+        (
+            "zadd z nx xx 1 a",
+            "-ERR XX and NX options at the same time are not compatible|",
+        ),
+        (
+            "zadd z nx gt 1 a",
+            "-ERR GT, LT, and/or NX options at the same time are not compatible|",
+        ),
+        (
+            "zadd z gt lt 1 a",
+            "-ERR GT, LT, and/or NX options at the same time are not compatible|",
+        ),
+        (
+            "zadd z incr 1 a 2 b",
+            "-ERR INCR option supports a single increment-element pair|",
+        ),
+        ("zadd z 1", "-ERR wrong number of arguments for 'zadd' command|"),
+        ("zadd z nx", "-ERR wrong number of arguments for 'zadd' command|"),
+        ("zadd z 1 a 2", "-ERR syntax error|"),
+        ("zadd z foo a", "-ERR value is not a valid float|"),
+        ("zadd z nan a", "-ERR value is not a valid float|"),
+        ("zadd z 0x10 hex", "-ERR value is not a valid float|"),
+        ("zadd z \" 1\" sp", "-ERR value is not a valid float|"),
+        ("zadd z \"1 \" sp", "-ERR value is not a valid float|"),
+        ("zadd z \"\" em", "-ERR value is not a valid float|"),
+        ("zadd z 1e400 big", "-ERR value is not a valid float|"),
+        ("zadd z +5 plus", ":1|"),
+        ("zadd z -inf ninf", ":1|"),
+        ("zadd z incr inf ninf", "-ERR resulting score is not a number (NaN)|"),
+        ("zadd z incr 1 new", "$1|1|"),
+        ("zadd z nx incr 1 new", "$-1|"),
+        ("zadd z xx incr 1 nonew", "$-1|"),
+        ("zadd nol xx 1 a", ":0|"),
+        ("zadd z gt ch 1 new", ":0|"),
+        ("zadd z gt ch 10 new", ":1|"),
+        ("zadd s foo a", "-ERR value is not a valid float|"),
+        ("zadd s 1 a", WRONG),
+        ("zadd z -0 negzero", ":1|"),
+        ("zscore z negzero", "$1|0|"),
+        ("zadd z 0.1 f 1e21 g 1e-7 h 3.0 i 123456789012345678 j 1e17 k", ":6|"),
+        ("zincrby z abc a", "-ERR value is not a valid float|"),
+        ("zincrby z 1.5 a", "$3|2.5|"),
+        ("zincrby s 1 a", WRONG),
+        ("zadd z 1 a 2 b", ":0|"),
+        ("zadd z incr 1 a", "$1|2|"),
+        ("zincrby z 1 a", "$1|3|"),
+    ]);
+}
+
+#[test]
+fn reads_scores_ranks_and_counts() {
+    check(&[
+        ("rpush s x", ":1|"),
+        ("zadd z 1 a 2 b 3 c -inf d 2 e +inf f 2.5 g", ":7|"),
+        ("zcard s", WRONG),
+        ("zcount s a b", "-ERR min or max is not a float|"),
+        ("zcount z 1 2", ":3|"),
+        ("zcount z a b", "-ERR min or max is not a float|"),
+        ("zlexcount z - +", ":7|"),
+        ("zlexcount z a b", "-ERR min or max not valid string range item|"),
+        ("zmscore nol a b", "*2|$-1|$-1|"),
+        ("zmscore s a b", WRONG),
+        ("zmscore z a nope", "*2|$1|1|$-1|"),
+        ("zmscore z a nope b", "*3|$1|1|$-1|$1|2|"),
+        ("zrank nol a", "$-1|"),
+        ("zrank nol a withscore", "*-1|"),
+        ("zrank nol b", "$-1|"),
+        (
+            "zrank s a withscore foo",
+            "-ERR wrong number of arguments for 'zrank' command|",
+        ),
+        ("zrank z a", ":1|"),
+        ("zrank z a foo", "-ERR syntax error|"),
+        ("zrank z a withscore", "*2|:1|$1|1|"),
+        (
+            "zrank z a withscore foo",
+            "-ERR wrong number of arguments for 'zrank' command|",
+        ),
+        ("zrank z nope", "$-1|"),
+        ("zrank z nope withscore", "*-1|"),
+        ("zrevrank z a withscore", "*2|:5|$1|1|"),
+        ("zscore nol a", "$-1|"),
+        ("zscore s a", WRONG),
+        ("zscore z a", "$1|1|"),
+        ("zscore z negzero", "$-1|"),
+        ("zcount z (1 +inf", ":5|"),
+        ("zcount z -inf (3", ":5|"),
+        ("zcount z 3 1", ":0|"),
+        ("zcount z (2 (2", ":0|"),
+        ("zadd y 0 a 0 b 0 c", ":3|"),
+        ("zlexcount y (a [c", ":2|"),
+        ("zlexcount y [c [a", ":0|"),
+        ("zlexcount y + -", ":0|"),
+        ("zlexcount y (b +", ":1|"),
+    ]);
+}
+
+#[test]
+fn returns_ranges_in_every_form() {
+    check(&[
+        ("rpush s x", ":1|"),
+        ("zadd z 1 a 2 b 3 c -inf d 2 e +inf f 2.5 g", ":7|"),
+        ("zadd y 0 a 0 b 0 c 0 d", ":4|"),
+        (
+            "zrange z 0 -1 withscores",
+            "*14|$1|d|$4|-inf|$1|a|$1|1|$1|b|$1|2|$1|e|$1|2|$1|g|$3|2.5|$1|c|$1|3|$1|f|$3|inf|",
+        ),
+        (
+            "zrange z 0 -1 limit 0 1",
+            "-ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX|",
+        ),
+        ("zrange z 0 -1 limit 0 -1", "*7|$1|d|$1|a|$1|b|$1|e|$1|g|$1|c|$1|f|"),
+        (
+            "zrange z 0 -1 limit a b",
+            "-ERR value is not an integer or out of range|",
+        ),
+        (
+            "zrange z a b limit a b",
+            "-ERR value is not an integer or out of range|",
+        ),
+        ("zrange z a b foo", "-ERR syntax error|"),
+        ("zrange z a b", "-ERR value is not an integer or out of range|"),
+        ("zrange z a b byscore", "-ERR min or max is not a float|"),
+        ("zrange z a b bylex", "-ERR min or max not valid string range item|"),
+        (
+            "zrange z [a [b bylex withscores",
+            "-ERR syntax error, WITHSCORES not supported in combination with BYLEX|",
+        ),
+        ("zrange z 0 1 bylex byscore", "-ERR syntax error|"),
+        ("zrange z 0 1 rev rev", "-ERR syntax error|"),
+        ("zrange z 0 1 byscore limit", "-ERR syntax error|"),
+        ("zrange z 0 1 byscore limit 0", "-ERR syntax error|"),
+        ("zrange z 3 1 byscore", "*0|"),
+        ("zrange z 3 1 byscore rev", "*5|$1|c|$1|g|$1|e|$1|b|$1|a|"),
+        ("zrange z (1 3 byscore limit 1 1 withscores", "*2|$1|e|$1|2|"),
+        ("zrange z -inf +inf byscore limit -1 2", "*0|"),
+        (
+            "zrange z -inf +inf byscore limit 1 -5",
+            "*6|$1|a|$1|b|$1|e|$1|g|$1|c|$1|f|",
+        ),
+        ("zrange z -inf +inf byscore limit 1 0", "*0|"),
+        ("zrange s 0 1", WRONG),
+        ("zrange s a b", "-ERR value is not an integer or out of range|"),
+        ("zrange nol 0 1", "*0|"),
+        ("zrangebyscore z \"\" 5", "*5|$1|a|$1|b|$1|e|$1|g|$1|c|"),
+        ("zrangebyscore z ( 5", "*5|$1|a|$1|b|$1|e|$1|g|$1|c|"),
+        ("zrangebyscore z (( 5", "-ERR min or max is not a float|"),
+        ("zrangebyscore z \" 1\" 5", "-ERR min or max is not a float|"),
+        ("zrangebyscore z 1 nan", "-ERR min or max is not a float|"),
+        ("zrangebyscore z 1 0x3", "-ERR min or max is not a float|"),
+        ("zrangebyscore z 1 1e", "-ERR min or max is not a float|"),
+        ("zrangebyscore z 1 2 rev", "-ERR syntax error|"),
+        ("zrangebylex z a b", "-ERR min or max not valid string range item|"),
+        ("zrangebylex z -a +", "-ERR min or max not valid string range item|"),
+        ("zrangebylex z [a +a", "-ERR min or max not valid string range item|"),
+        (
+            "zrevrange z 0 1 limit 0 1",
+            "-ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX|",
+        ),
+        ("zrevrange z 0 1 withscores", "*4|$1|f|$3|inf|$1|c|$1|3|"),
+        (
+            "zrevrangebyscore z 3 1 withscores limit 0 2",
+            "*4|$1|c|$1|3|$1|g|$3|2.5|",
+        ),
+        ("zrange z 0 1 withscores", "*4|$1|d|$4|-inf|$1|a|$1|1|"),
+        ("zrange y [b + bylex limit 1 9", "*2|$1|c|$1|d|"),
+        ("zrange y (d - bylex rev limit 0 2", "*2|$1|c|$1|b|"),
+        ("zrangebylex y - +", "*4|$1|a|$1|b|$1|c|$1|d|"),
+        ("zrangebylex y + -", "*0|"),
+        ("zrevrangebylex y + [b limit 0 2", "*2|$1|d|$1|c|"),
+        ("zrange y - [b bylex", "*2|$1|a|$1|b|"),
+        ("zrange z -2 99 rev withscores", "*4|$1|a|$1|1|$1|d|$4|-inf|"),
+        ("zrevrangebyscore z +inf (2 limit 1 2", "*2|$1|c|$1|g|"),
+        ("zrange z 2 2 byscore rev", "*2|$1|e|$1|b|"),
+        (
+            "zrange z 1e400 -1e400 byscore rev limit 1 -1",
+            "*6|$1|c|$1|g|$1|e|$1|b|$1|a|$1|d|",
+        ),
+    ]);
+}
+
+#[test]
+fn stores_ranges() {
+    check(&[
+        ("rpush s x", ":1|"),
+        ("zadd z 1 a 2 b 3 c", ":3|"),
+        ("zrangestore d z 0 -1", ":3|"),
+        ("zrangestore d z 5 9", ":0|"),
+        ("zrangestore d nol 5 9", ":0|"),
+        ("zrangestore d s 5 9", WRONG),
+        ("zrangestore d z 0 -1 withscores", "-ERR syntax error|"),
+        ("zrangestore s z (1 3 byscore limit 0 1", ":1|"),
+        ("zrange s 0 -1 withscores", "*2|$1|b|$1|2|"),
+        ("zrangestore z z 0 0 rev", ":1|"),
+        ("zrange z 0 -1", "*1|$1|c|"),
+    ]);
+}
+
+#[test]
+fn removes_by_name_and_range() {
+    check(&[
+        ("rpush s x", ":1|"),
+        ("zadd z 1 a 2 b 3 c 4 d 5 e", ":5|"),
+        ("zrem nol a", ":0|"),
+        ("zrem s a", WRONG),
+        ("zrem z nope a", ":1|"),
+        ("zremrangebyrank z a b", "-ERR value is not an integer or out of range|"),
+        ("zremrangebyrank s a b", "-ERR value is not an integer or out of range|"),
+        ("zremrangebyrank s 0 1", WRONG),
+        ("zremrangebyrank z 0 0", ":1|"),
+        ("zremrangebyscore z a b", "-ERR min or max is not a float|"),
+        ("zremrangebyscore z 2 2", ":0|"),
+        ("zremrangebylex z a b", "-ERR min or max not valid string range item|"),
+        ("zremrangebylex z [c [c", ":1|"),
+        ("zremrangebyrank z 5 9", ":0|"),
+        ("zremrangebyscore z (4 +inf", ":1|"),
+        ("zrange z 0 -1", "*1|$1|d|"),
+        ("zadd z 0 x 0 y 0 z 0 d", ":3|"),
+        ("zremrangebylex z (x [y", ":1|"),
+        ("zrange z 0 -1", "*3|$1|d|$1|x|$1|z|"),
+        ("zremrangebyrank z -2 -1", ":2|"),
+        ("zremrangebyscore z -inf inf", ":1|"),
+        ("zcard z", ":0|"),
+    ]);
+}
+
+#[test]
+fn scores_are_pairs_in_resp3() {
+    let mut bench = Bench::new();
+    bench.resp = Resp::V3;
+    bench.check(&[
+        ("zadd z 1 a 2.5 b", ":2|"),
+        ("zscore z b", ",2.5|"),
+        ("zadd z incr 1 a", ",2|"),
+        ("zrange z 0 -1 withscores", "*2|*2|$1|a|,2|*2|$1|b|,2.5|"),
+        ("zrange z 0 -1", "*2|$1|a|$1|b|"),
+        ("zrank z a withscore", "*2|:0|,2|"),
+        ("zrank z no withscore", "_|"),
+        ("zmscore z a no", "*2|,2|_|"),
+    ]);
+}
+
+#[test]
+fn tells_what_happened_in_valkeys_order() {
+    let events = Bench::new().events_of(
+        "zadd z 1 a 2 b
+        zadd z 1 a
+        zadd z xx gt 1 a
+        zadd z incr 1 a
+        zincrby z 0 a
+        zrem z no
+        zrem z a
+        zremrangebyrank z 5 6
+        zremrangebyscore z 0 inf
+        zadd z 1 a 2 b
+        zremrangebylex z - +
+        zadd z 1 a 2 b
+        zrangestore d z 0 0
+        zrangestore d z 5 6
+        zrangestore d z 5 6
+        zremrangebyrank z 0 -1",
+    );
+    assert_eq!(
+        events,
+        "zadd z, zincr z, zrem z, zremrangebyscore z, del z, zadd z, zremrangebylex z, del z, zadd z, zrangestore d, \
+         del d, zremrangebyrank z, del z"
+    );
+}
