@@ -6,4 +6,5 @@ pub mod id;
 pub mod number;
 pub mod range;
 pub mod rng;
+pub mod size_class;
 pub mod time;

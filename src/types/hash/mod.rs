@@ -24,6 +24,16 @@ impl Hash {
         self.fields.is_empty()
     }
 
+    /// The name that OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        "listpack"
+    }
+
+    /// Bytes on the heap besides the structure itself; O(1), estimated from the number of items.
+    pub fn heap_bytes(&self) -> usize {
+        self.fields.capacity() * 33 + self.fields.len() * 64
+    }
+
     /// The value of `field`.
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
         self.fields.get(field).map(|value| &**value)

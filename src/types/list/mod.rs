@@ -33,6 +33,16 @@ impl List {
         self.items.is_empty()
     }
 
+    /// The name that OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        "listpack"
+    }
+
+    /// Bytes on the heap besides the structure itself; O(1), estimated from the number of items.
+    pub fn heap_bytes(&self) -> usize {
+        self.items.capacity() * size_of::<Box<[u8]>>() + self.items.len() * 32
+    }
+
     /// Adds an element at `end`; O(1) amortised.
     pub fn push(&mut self, end: End, item: &[u8]) {
         match end {

@@ -24,6 +24,16 @@ impl Set {
         self.members.is_empty()
     }
 
+    /// The name that OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        "listpack"
+    }
+
+    /// Bytes on the heap besides the structure itself; O(1), estimated from the number of items.
+    pub fn heap_bytes(&self) -> usize {
+        self.members.capacity() * 17 + self.members.len() * 32
+    }
+
     /// Adds a member; tells whether it is new.
     pub fn insert(&mut self, member: &[u8]) -> bool {
         self.members.insert(member.into())

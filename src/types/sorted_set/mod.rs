@@ -44,6 +44,16 @@ impl SortedSet {
         self.members.iter().position(|(_, name)| **name == *member)
     }
 
+    /// The name that OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        "listpack"
+    }
+
+    /// Bytes on the heap besides the structure itself; O(1), estimated from the number of items.
+    pub fn heap_bytes(&self) -> usize {
+        self.members.capacity() * 24 + self.members.len() * 32
+    }
+
     /// The score of `member`.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         self.place(member).map(|at| self.members[at].0)
