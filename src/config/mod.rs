@@ -1,12 +1,34 @@
 //! The configuration: typed values, one per directive. Knows no command and no thread.
+//!
+//! A directive is declared once, in `table`; CONFIG, files, the command line and the documentation follow from that.
+
+mod choices;
+mod directive;
+mod load;
+mod rewrite;
+mod table;
+mod value;
+
+use std::collections::BTreeMap;
+
+pub use choices::{EvictionPolicy, LogLevel, NotifyEvents, OutputLimit, OutputLimits, Toggle};
+pub use directive::{Changes, Directive, Field, Why};
+pub use load::{Invocation, LoadError, from_arguments};
+pub use rewrite::{RewriteError, rewrite_file};
+pub use table::{all, find};
+pub use value::{Kind, Value, ValueError};
 
 /// What the server was told; every shard has a copy.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The configuration file, absolute; none when there was none.
+    pub file: Option<String>,
     /// TCP port; 0 listens on none.
     pub port: u16,
     /// Addresses to listen on; a leading `-` makes one optional.
     pub bind: Vec<String>,
+    /// Whether, without a password, only local connections are answered.
+    pub protected_mode: bool,
     /// Unix socket path.
     pub unixsocket: Option<String>,
     /// Unix socket permissions, octal.
@@ -17,6 +39,8 @@ pub struct Config {
     pub pin_cores: bool,
     /// Whether connections move to the shard they mostly use.
     pub move_connections: bool,
+    /// Port of the metrics page; 0: none.
+    pub metrics_port: u16,
     /// Logical databases.
     pub databases: usize,
     /// The default user's password; empty: none needed.
@@ -35,37 +59,78 @@ pub struct Config {
     pub proto_max_bulk_len: usize,
     /// Largest unparsed request, bytes.
     pub client_query_buffer_limit: usize,
-    /// DEBUG allowed: `yes`, `no` or `local`.
+    /// How much may wait for a client that does not read.
+    pub client_output_buffer_limit: OutputLimits,
+    /// Who may use DEBUG.
     pub enable_debug_command: Toggle,
+    /// Who may change protected directives.
+    pub enable_protected_configs: Toggle,
     /// Cron runs a second.
     pub hz: u32,
+    /// How eagerly expired keys are looked for, 1 to 10.
+    pub active_expire_effort: u32,
+    /// Bytes that keys and values may take; 0: no limit.
+    pub maxmemory_bytes: u64,
+    /// What happens at that limit.
+    pub maxmemory_policy: EvictionPolicy,
+    /// Which keyspace events are published.
+    pub notify_keyspace_events: NotifyEvents,
+    /// How much is logged.
+    pub loglevel: LogLevel,
+    /// Where to; empty: standard output.
+    pub logfile: String,
+    /// Size of a list's nodes: entries, or when negative the class of bytes, as Valkey counts them.
+    pub list_max_listpack_size: i32,
+    /// Entries up to which a hash is compact.
+    pub hash_max_listpack_entries: usize,
+    /// Bytes up to which fields and values of a compact hash go.
+    pub hash_max_listpack_value: usize,
+    /// Members up to which a set of integers is compact.
+    pub set_max_intset_entries: usize,
+    /// Members up to which another set is compact.
+    pub set_max_listpack_entries: usize,
+    /// Bytes up to which members of a compact set go.
+    pub set_max_listpack_value: usize,
+    /// Members up to which a sorted set is compact.
+    pub zset_max_listpack_entries: usize,
+    /// Bytes up to which members of a compact sorted set go.
+    pub zset_max_listpack_value: usize,
     /// Affinity rules: `preset:bullmq`, `prefix*:...`; see docs.
     pub affinity: Vec<String>,
     /// Whether keys are freed by a background thread when FLUSHALL does not say.
     pub lazyfree_lazy_user_flush: bool,
+    /// New names of commands; an empty one takes the command away.
+    pub renamed_commands: Vec<(String, String)>,
+    /// Directives without effect that were set, as CONFIG GET prints them.
+    pub inert: BTreeMap<&'static str, Box<str>>,
 }
 
-/// A directive of three values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Toggle {
-    /// Always.
-    Yes,
-    /// Never.
-    No,
-    /// For local connections.
-    Local,
+impl Config {
+    /// Directives that were set to something else than their default although they have no effect, for the log.
+    pub fn without_effect(&self) -> impl Iterator<Item = (&'static str, Why)> {
+        all().filter_map(|directive| match directive.field {
+            Field::Inert { default, why } => {
+                let text = self.inert.get(directive.name)?;
+                (**text != *default).then_some((directive.name, why))
+            }
+            Field::Live { .. } => None,
+        })
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Config {
+            file: None,
             port: 6379,
             bind: vec!["127.0.0.1".into(), "-::1".into()],
+            protected_mode: true,
             unixsocket: None,
             unixsocketperm: 0,
             shards: 0,
             pin_cores: true,
             move_connections: true,
+            metrics_port: 0,
             databases: 16,
             requirepass: String::new(),
             dir: ".".into(),
@@ -75,10 +140,31 @@ impl Default for Config {
             maxclients: 10_000,
             proto_max_bulk_len: 512 << 20,
             client_query_buffer_limit: 1 << 30,
+            client_output_buffer_limit: OutputLimits::default(),
             enable_debug_command: Toggle::No,
+            enable_protected_configs: Toggle::No,
             hz: 10,
+            active_expire_effort: 1,
+            maxmemory_bytes: 0,
+            maxmemory_policy: EvictionPolicy::NoEviction,
+            notify_keyspace_events: NotifyEvents::default(),
+            loglevel: LogLevel::Notice,
+            logfile: String::new(),
+            list_max_listpack_size: -2,
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value: 64,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
             affinity: vec!["preset:bullmq".into()],
             lazyfree_lazy_user_flush: true,
+            renamed_commands: Vec::new(),
+            inert: BTreeMap::new(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
