@@ -15,7 +15,11 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         .flat_map(|file| file.iter())
 }
 
-const FAMILIES: &[&[&[Command]]] = &[family::list::COMMANDS, family::sorted_set::COMMANDS, family::string::COMMANDS];
+const FAMILIES: &[&[&[Command]]] = &[
+    family::list::COMMANDS,
+    family::sorted_set::COMMANDS,
+    family::string::COMMANDS,
+];
 
 /// The longest name a lookup looks at, in bytes.
 const NAME_MAX: usize = 32;

@@ -256,7 +256,7 @@ pub fn output_limits(words: &[&str]) -> Result<Vec<String>, ValueError> {
 
 /// Checks `save`: pairs of seconds and changes.
 pub fn save_points(words: &[&str]) -> Result<Vec<String>, ValueError> {
-    let least = |at: usize| if at % 2 == 0 { 1 } else { 0 };
+    let least = |at: usize| i64::from(at.is_multiple_of(2));
     let fits = |(at, word): (usize, &&str)| {
         number::parse_i64(word.as_bytes()).is_some_and(|number| number >= least(at) && i32::try_from(number).is_ok())
     };

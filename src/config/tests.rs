@@ -128,6 +128,15 @@ fn values_read_and_print_as_valkeys() {
             "loud",
             Err("argument(s) must be one of the following: debug, verbose, notice, warning, nothing"),
         ),
+    ] {
+        let got = set(&mut Config::default(), name, text);
+        assert_eq!(got.as_deref().map_err(String::as_str), want, "{name} {text:?}");
+    }
+}
+
+#[test]
+fn values_of_several_words_read_and_print_as_valkeys() {
+    for (name, text, want) in [
         ("shutdown-on-sigterm", "nosave now", Ok("nosave now")),
         ("notify-keyspace-events", "KEA", Ok("AKE")),
         ("notify-keyspace-events", "xKg$Elshzetdmn", Ok("AKEm")),

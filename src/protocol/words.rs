@@ -1,6 +1,6 @@
 //! Splitting a line of text into words, with quotes and escapes: inline requests and configuration files. Knows no limits.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use super::request::Span;
 

@@ -27,12 +27,7 @@ fn lookup<'k>(ctx: &'k mut Context<'_>, key: &[u8]) -> Result<Option<&'k SortedS
 }
 
 /// Writes `len` members, with their scores on demand: beside each other in RESP2, as pairs in RESP3.
-fn write_members<'m>(
-    reply: &mut Reply,
-    len: usize,
-    with_scores: bool,
-    members: impl Iterator<Item = (&'m [u8], f64)>,
-) {
+fn write_members<'m>(reply: &mut Reply, len: usize, with_scores: bool, members: impl Iterator<Item = (&'m [u8], f64)>) {
     let pairs = with_scores && reply.resp() == Resp::V3;
     let flat = with_scores && !pairs;
     reply.array(if flat { len * 2 } else { len });
