@@ -15,10 +15,13 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         .flat_map(|file| file.iter())
 }
 
+#[rustfmt::skip] // A line each, so that families are added side by side.
 const FAMILIES: &[&[&[Command]]] = &[
     family::list::COMMANDS,
+    family::pubsub::COMMANDS,
     family::sorted_set::COMMANDS,
     family::string::COMMANDS,
+    family::transactions::COMMANDS,
 ];
 
 /// The longest name a lookup looks at, in bytes.

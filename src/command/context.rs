@@ -32,6 +32,8 @@ pub struct Context<'a> {
     pub config: &'a Config,
     /// The shard whose keyspace this is, and how many there are.
     pub shard: (ShardId, u16),
+    /// Who subscribes to what.
+    pub subscriptions: &'a super::subscriptions::Subscriptions,
     /// Randomness for sampling commands.
     pub rng: &'a mut crate::base::rng::Rng,
 }

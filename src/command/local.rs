@@ -68,8 +68,8 @@ pub trait Local {
     fn pause(&mut self, until_unix_ms: i64, writes_only: bool);
     /// This shard's copy of the configuration.
     fn config(&mut self) -> &mut Config;
-    /// This shard's keyspace.
-    fn keyspace(&mut self) -> &mut Keyspace;
+    /// This shard's keyspace; `None` while a transaction holds all of it.
+    fn keyspace(&mut self) -> Option<&mut Keyspace>;
     /// Counters by INFO field name, to be summed over shards, into `out`.
     fn counters(&self, out: &mut Vec<(&'static str, i64)>);
     /// Sets the counters that CONFIG RESETSTAT resets to zero.

@@ -9,6 +9,7 @@ pub mod key;
 pub mod local;
 pub mod session;
 pub mod spec;
+pub mod subscriptions;
 
 pub use args::{Args, Span};
 pub use context::{Caller, Context, Keys};
@@ -18,3 +19,4 @@ pub use key::{Find, Key, KeyFlags};
 pub use local::{Local, Part};
 pub use session::Session;
 pub use spec::{Acl, Arg, ArgKind, Arity, Attempt, Command, Control, Exec, Flags, Group, Ran};
+pub use subscriptions::{Subscriptions, Topic};

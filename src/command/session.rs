@@ -62,6 +62,8 @@ pub struct Session {
     pub address: Box<str>,
     /// Own address.
     pub local_address: Box<str>,
+    /// Came over the unix socket or from the loopback interface.
+    pub local: bool,
     /// Selected database.
     pub db: DbIndex,
     /// Negotiated protocol.
@@ -119,6 +121,7 @@ impl Session {
             client,
             address,
             local_address,
+            local: false,
             db: DbIndex(0),
             resp: Resp::V2,
             authenticated,

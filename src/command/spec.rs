@@ -7,6 +7,7 @@ use super::error::Error;
 use super::key::{Begin, Find, Key};
 use super::local::{Local, Part};
 use super::session::SessionContext;
+use super::subscriptions::Topic;
 use crate::types::Kind;
 
 /// What a command's run answers: the reply has been written, or this error is the reply.
@@ -400,10 +401,10 @@ pub enum Control {
     Quit,
     /// MONITOR.
     Monitor,
-    /// SUBSCRIBE (false) or PSUBSCRIBE (true).
-    Subscribe { pattern: bool },
-    /// UNSUBSCRIBE (false) or PUNSUBSCRIBE (true).
-    Unsubscribe { pattern: bool },
+    /// SUBSCRIBE, PSUBSCRIBE.
+    Subscribe(Topic),
+    /// UNSUBSCRIBE, PUNSUBSCRIBE.
+    Unsubscribe(Topic),
     /// SHUTDOWN.
     Shutdown,
 }
@@ -484,6 +485,8 @@ pub struct Command {
     pub deprecated: Option<(&'static str, &'static str)>,
     /// Changes by version, for COMMAND DOCS.
     pub history: &'static [(&'static str, &'static str)],
+    /// Allowed while a RESP2 connection has subscriptions.
+    pub for_subscribers: bool,
     /// Where and how it runs.
     pub exec: Exec,
     /// Subcommands of a container.
@@ -507,6 +510,7 @@ impl Command {
             tips: &[],
             deprecated: None,
             history: &[],
+            for_subscribers: false,
             exec: Exec::Container,
             subcommands: &[],
         }
@@ -573,6 +577,12 @@ impl Command {
     /// Changes by version.
     pub const fn history(mut self, history: &'static [(&'static str, &'static str)]) -> Self {
         self.history = history;
+        self
+    }
+
+    /// Allowed while a RESP2 connection has subscriptions.
+    pub const fn for_subscribers(mut self) -> Self {
+        self.for_subscribers = true;
         self
     }
 

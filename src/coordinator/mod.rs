@@ -1,7 +1,19 @@
 //! One core's connections and its shard together: parse, admit, route, run or forward, collect, reply. No I/O, no threads, no clock.
 
+mod admission;
+mod blocking;
+mod connection;
+mod control;
+mod counters;
+mod dispatch;
+mod gather;
+mod inbox;
+mod movement;
+mod multi;
 mod node;
-
-pub use node::{Event, Lane, Moved, Node, Peer};
+mod pubsub;
+mod timers;
+mod transaction;
 
 pub use crate::base::id::ConnId;
+pub use node::{Event, Lane, Moved, Node, NodeSetup, Peer, Shared};

@@ -1,9 +1,24 @@
 //! The door of the state machines: what the runtime (or the simulation) gives them and takes from them.
 
-use crate::base::id::{ConnId, ShardId};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use hashbrown::HashMap;
+
+use super::connection::{Connection, Flow};
+use super::counters::Counters;
+use super::pubsub::Listeners;
+use super::timers::Pause;
+use super::transaction::Tx;
+use crate::base::id::{ClientId, ConnId, ShardId, TxId};
 use crate::base::time::Now;
+use crate::command::Session;
 use crate::config::Config;
-use crate::shard::message::Batch;
+use crate::protocol::request::RequestParser;
+use crate::shard::Shard;
+use crate::shard::message::{Batch, Outbox};
+use crate::shard::router::{Router, RuleError};
 
 /// Who connected.
 #[derive(Clone, Debug, Default)]
@@ -42,72 +57,301 @@ pub enum Event {
     Shutdown,
 }
 
-/// One core: its shard and the connections that it serves.
-pub struct Node {
-    config: Config,
-    now: Now,
+/// What all shards of a process share: counters that name things uniquely.
+#[derive(Debug, Default)]
+pub struct Shared {
+    clients: AtomicU64,
+    transactions: AtomicU64,
+    connected: AtomicUsize,
 }
 
+impl Shared {
+    pub(super) fn next_client(&self) -> ClientId {
+        ClientId(self.clients.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    pub(super) fn next_transaction(&self) -> TxId {
+        TxId(self.transactions.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// How many clients are connected, on all shards.
+    pub fn connected(&self) -> usize {
+        self.connected.load(Ordering::Relaxed)
+    }
+}
+
+/// What a node is made of.
+pub struct NodeSetup {
+    /// Which shard.
+    pub shard: ShardId,
+    /// Of how many.
+    pub shards: u16,
+    /// The configuration, equal on all shards.
+    pub config: Config,
+    /// The clocks.
+    pub now: Now,
+    /// Seed of this shard's randomness.
+    pub seed: u64,
+    /// The same on all shards of a process.
+    pub shared: Arc<Shared>,
+}
+
+/// One core: its shard and the connections that it serves.
+pub struct Node {
+    pub(super) shard: Shard,
+    pub(super) router: Router,
+    pub(super) shared: Arc<Shared>,
+    pub(super) conns: Vec<Option<Box<Connection>>>,
+    pub(super) out: Outbox,
+    pub(super) transactions: HashMap<TxId, Box<Tx>>,
+    /// Transactions that need no key, to be run when their connection is in its place.
+    pub(super) stages_done: Vec<TxId>,
+    pub(super) listeners: Listeners,
+    pub(super) deadlines: BTreeSet<(u64, ConnId)>,
+    pub(super) pause: Option<Pause>,
+    pub(super) cron_due_us: u64,
+    pub(super) events: VecDeque<Event>,
+    /// Connections that may go on with the input they have.
+    pub(super) resumable: Vec<ConnId>,
+    pub(super) spare_parsers: Vec<Box<RequestParser>>,
+    pub(super) spare_buffers: Vec<Vec<u8>>,
+    pub(super) counters: Counters,
+}
+
+/// Buffers kept for reuse, and the largest worth keeping, in bytes.
+const SPARE_BUFFERS_MAX: usize = 256;
+const SPARE_BUFFER_BYTES_MAX: usize = 64 << 10;
+/// Replies beyond so many bytes are sent even while more are expected.
+const HELD_REPLY_BYTES_MAX: usize = 64 << 10;
+/// Unprocessed input above which a connection is not read, and below which it is read again, in bytes.
+const INPUT_HIGH_BYTES: usize = 1 << 20;
+const INPUT_LOW_BYTES: usize = 64 << 10;
+
 impl Node {
+    /// A core without connections; fails when an affinity rule cannot be understood.
+    pub fn new(setup: NodeSetup) -> Result<Self, RuleError> {
+        let router = Router::new(setup.shards, &setup.config.affinity)?;
+        Ok(Node {
+            shard: Shard::new(setup.shard, setup.shards, setup.config, setup.now, setup.seed),
+            router,
+            shared: setup.shared,
+            conns: Vec::new(),
+            out: Outbox::new(setup.shards),
+            transactions: HashMap::new(),
+            stages_done: Vec::new(),
+            listeners: Listeners::default(),
+            deadlines: BTreeSet::new(),
+            pause: None,
+            cron_due_us: setup.now.mono_us,
+            events: VecDeque::new(),
+            resumable: Vec::new(),
+            spare_parsers: Vec::new(),
+            spare_buffers: Vec::new(),
+            counters: Counters::default(),
+        })
+    }
+
+    /// This core's shard.
+    pub fn id(&self) -> ShardId {
+        self.shard.id
+    }
+
+    /// The configuration of this shard.
+    pub fn config(&self) -> &Config {
+        &self.shard.config
+    }
+
     /// The clocks of the pass that begins.
     pub fn set_now(&mut self, now: Now) {
-        self.now = now;
+        self.shard.now = now;
     }
 
     /// A new connection.
-    pub fn open(&mut self, _conn: ConnId, _peer: Peer) {}
+    pub fn open(&mut self, conn: ConnId, peer: Peer) {
+        let client = self.shared.next_client();
+        self.shared.connected.fetch_add(1, Ordering::Relaxed);
+        self.counters.connections_received += 1;
+        let authenticated = self.shard.config.requirepass.is_empty();
+        let mut session = Session::new(client, peer.address, peer.local_address, authenticated, self.shard.now);
+        session.local = peer.local;
+        self.install(conn, Box::new(Connection::new(session)));
+    }
+
+    fn install(&mut self, id: ConnId, conn: Box<Connection>) {
+        if self.conns.len() <= id.index() {
+            self.conns.resize_with(id.index() + 1, || None);
+        }
+        let previous = self.conns[id.index()].replace(conn);
+        assert!(
+            previous.is_none(),
+            "the runtime reuses a place only after its connection is gone"
+        );
+    }
 
     /// Bytes that arrived; processed at once as far as possible, the rest is kept.
-    pub fn receive(&mut self, _conn: ConnId, _data: &[u8]) {}
+    pub fn receive(&mut self, id: ConnId, data: &[u8]) {
+        let Some(mut conn) = self.take_conn(id) else { return };
+        conn.session.received_bytes += data.len() as u64;
+        conn.session.active_mono_us = self.shard.now.mono_us;
+        self.counters.received_bytes += data.len() as u64;
+        if conn.input_bytes() == 0 {
+            let used = self.process(id, &mut conn, data);
+            conn.keep_input(&data[used..]);
+        } else {
+            conn.keep_input(data);
+            self.process_input(id, &mut conn);
+        }
+        self.put_conn(id, conn);
+        self.pump();
+    }
 
     /// The connection is gone (end of file, error, or closed on request).
-    pub fn closed(&mut self, _conn: ConnId) {}
+    pub fn closed(&mut self, id: ConnId) {
+        let Some(conn) = self.take_conn(id) else { return };
+        self.shared.connected.fetch_sub(1, Ordering::Relaxed);
+        self.leave_everything(id, *conn);
+        self.pump();
+    }
 
     /// A batch that a peer sent; batches of one peer's lane arrive in order.
-    pub fn deliver(&mut self, _from: ShardId, _batch: Batch) {}
+    pub fn deliver(&mut self, from: ShardId, mut batch: Batch) {
+        for message in std::mem::take(&mut batch.messages) {
+            self.take_in(from, &batch, message);
+        }
+        self.pump();
+    }
 
     /// Runs timers that are due: blocking timeouts, expiry cycles, pauses.
-    pub fn tick(&mut self) {}
+    pub fn tick(&mut self) {
+        self.run_timers();
+        self.pump();
+    }
 
     /// When [`Node::tick`] must run next, monotonic microseconds; `None`: nothing is scheduled.
     pub fn next_deadline_us(&self) -> Option<u64> {
-        None
+        let first = self.deadlines.first().map(|(deadline, _)| *deadline);
+        Some(first.map_or(self.cron_due_us, |deadline| deadline.min(self.cron_due_us)))
     }
 
     /// What the runtime must do now, in order; call until it answers `None` at the end of each pass.
     pub fn next_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
-    /// The bytes to send on a connection, all of them; `None` when there are none.
-    pub fn output(&mut self, _conn: ConnId) -> Option<Vec<u8>> {
-        None
+    /// The bytes to send on a connection, all of them; `None` when there are none. Call only when no earlier buffer is being sent.
+    pub fn output(&mut self, id: ConnId) -> Option<Vec<u8>> {
+        let conn = self.conns.get_mut(id.index())?.as_mut()?;
+        conn.flush_announced = false;
+        if conn.reply.is_empty() {
+            return None;
+        }
+        let fresh = self.spare_buffers.pop().unwrap_or_default();
+        let bytes = conn.reply.replace(fresh);
+        conn.sending_bytes = bytes.len();
+        conn.session.sent_bytes += bytes.len() as u64;
+        self.counters.sent_bytes += bytes.len() as u64;
+        Some(bytes)
     }
 
     /// A buffer from [`Node::output`] whose bytes have all been sent, for reuse.
-    pub fn sent(&mut self, _conn: ConnId, _buffer: Vec<u8>) {}
-
-    /// What this pass has for `to`; the runtime puts it into the lane, or back by [`Node::put_back`] when the lane is full.
-    pub fn take_batch(&mut self, _to: ShardId, _lane: Lane) -> Option<Batch> {
-        None
+    pub fn sent(&mut self, id: ConnId, mut buffer: Vec<u8>) {
+        buffer.clear();
+        if self.spare_buffers.len() < SPARE_BUFFERS_MAX && (1..=SPARE_BUFFER_BYTES_MAX).contains(&buffer.capacity()) {
+            self.spare_buffers.push(buffer);
+        }
+        let Some(Some(conn)) = self.conns.get_mut(id.index()) else {
+            return;
+        };
+        conn.sending_bytes = 0;
+        if conn.reply.is_empty() {
+            // An idle connection keeps no buffer.
+            let idle = conn.reply.replace(Vec::new());
+            if idle.capacity() > 0 && self.spare_buffers.len() < SPARE_BUFFERS_MAX {
+                self.spare_buffers.push(idle);
+            }
+        }
+        if conn.input_bytes() > 0 {
+            self.resumable.push(id);
+            self.pump();
+        }
     }
 
-    /// A batch for which the lane had no room: it stays first in order.
-    pub fn put_back(&mut self, _to: ShardId, _lane: Lane, _batch: Batch) {}
+    /// What this pass has for `to`; the runtime puts it into the lane, or back by [`Node::put_back`] when the lane is full.
+    pub fn take_batch(&mut self, to: ShardId, lane: Lane) -> Option<Batch> {
+        let batch = self.lane(to, lane);
+        (!batch.is_empty()).then(|| std::mem::take(batch))
+    }
 
-    /// Takes a connection out to move it to another shard; `None` when it can no longer move (then it stays).
-    pub fn detach(&mut self, _conn: ConnId) -> Option<Box<Moved>> {
-        None
+    fn lane(&mut self, to: ShardId, lane: Lane) -> &mut Batch {
+        match lane {
+            Lane::Request => self.out.requests(to),
+            Lane::Reply => self.out.replies(to),
+        }
+    }
+
+    /// A batch for which the lane had no room; call before anything else is put in (in the same pass): it stays first in order.
+    pub fn put_back(&mut self, to: ShardId, lane: Lane, batch: Batch) {
+        let slot = self.lane(to, lane);
+        assert!(slot.is_empty(), "a batch is put back before more is said");
+        *slot = batch;
+    }
+
+    /// Takes a connection out to move it to another shard; `None` when it is gone.
+    pub fn detach(&mut self, id: ConnId) -> Option<Box<Moved>> {
+        let conn = self.take_conn(id)?;
+        debug_assert!(
+            matches!(conn.flow, Flow::Moving),
+            "only a connection that asked for it is moved"
+        );
+        self.counters.connections_moved += 1;
+        Some(Box::new(Moved(conn)))
     }
 
     /// Takes over a moved connection.
-    pub fn adopt(&mut self, _conn: ConnId, _moved: Box<Moved>) {}
+    pub fn adopt(&mut self, id: ConnId, moved: Box<Moved>) {
+        let mut conn = moved.0;
+        conn.flow = Flow::Ready;
+        conn.flush_announced = false;
+        conn.reading_paused = false;
+        conn.sending_bytes = 0;
+        self.install(id, conn);
+        self.resumable.push(id);
+        self.pump();
+    }
 
-    /// The configuration of this shard.
-    pub fn config(&self) -> &Config {
-        &self.config
+    /// Databases that were emptied, for the caller to free where it does not hurt.
+    pub fn take_emptied(&mut self) -> Vec<crate::keyspace::Db> {
+        self.shard.take_emptied()
+    }
+
+    pub(super) fn take_conn(&mut self, id: ConnId) -> Option<Box<Connection>> {
+        self.conns.get_mut(id.index())?.take()
+    }
+
+    /// Puts a connection back after work on it, and tells the runtime what follows.
+    pub(super) fn put_conn(&mut self, id: ConnId, mut conn: Box<Connection>) {
+        if conn.session.closing && matches!(conn.flow, Flow::Ready | Flow::Blocked(_) | Flow::Paused) {
+            self.stop_blocking(id, &mut conn);
+            conn.flow = Flow::Closing;
+            self.events.push_back(Event::Close(id));
+        }
+        self.start_moving(id, &mut conn);
+        let held = conn.holds_replies() && conn.reply.len() < HELD_REPLY_BYTES_MAX;
+        if !conn.reply.is_empty() && !conn.flush_announced && !held {
+            conn.flush_announced = true;
+            self.events.push_back(Event::Flush(id));
+        }
+        let stuck = !matches!(conn.flow, Flow::Ready) || conn.parsed.is_some();
+        if stuck && !conn.reading_paused && conn.input_bytes() > INPUT_HIGH_BYTES {
+            conn.reading_paused = true;
+            self.events.push_back(Event::PauseReading(id));
+        } else if conn.reading_paused && conn.input_bytes() < INPUT_LOW_BYTES {
+            conn.reading_paused = false;
+            self.events.push_back(Event::ResumeReading(id));
+        }
+        self.conns[id.index()] = Some(conn);
     }
 }
 
-/// A connection on its way to another shard: session and unprocessed input.
-pub struct Moved {}
+/// A connection on its way to another shard: session, unprocessed input, unsent replies.
+pub struct Moved(Box<Connection>);

@@ -1,8 +1,10 @@
 //! The command families: each command is one `const` entry beside its function. A family imports no other family.
 
 pub mod list;
+pub mod pubsub;
 pub mod sorted_set;
 pub mod string;
+pub mod transactions;
 
 #[cfg(test)]
 pub mod testing;

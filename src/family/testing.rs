@@ -170,6 +170,7 @@ impl Bench {
             },
             config: &self.config,
             shard: (ShardId(shard as u16), shards),
+            subscriptions: &crate::command::Subscriptions::default(),
             rng: &mut self.rng,
         });
         for change in effects.changes {

@@ -53,6 +53,11 @@ impl Reply {
         self.bytes.truncate(mark);
     }
 
+    /// Exchanges the buffer: answers what has been written and goes on in `fresh`.
+    pub fn replace(&mut self, fresh: Vec<u8>) -> Vec<u8> {
+        std::mem::replace(&mut self.bytes, fresh)
+    }
+
     /// The buffer, handed back.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes

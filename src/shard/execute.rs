@@ -3,7 +3,7 @@
 use crate::base::id::ShardId;
 use crate::base::rng::Rng;
 use crate::base::time::Now;
-use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Exec, Keys, Ran};
+use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Exec, Keys, Ran, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
@@ -17,6 +17,8 @@ pub struct Surroundings<'a> {
     pub config: &'a Config,
     /// The clocks.
     pub now: Now,
+    /// Who subscribes to what.
+    pub subscriptions: &'a Subscriptions,
     /// Randomness.
     pub rng: &'a mut Rng,
     /// The shard on whose thread this runs, and how many there are.
@@ -41,6 +43,7 @@ impl Surroundings<'_> {
             },
             config: self.config,
             shard: self.shard,
+            subscriptions: self.subscriptions,
             rng: self.rng,
         }
     }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::base::id::{ClientId, ConnId, DbIndex, ShardId, TxId};
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
-use crate::command::{Args, Change, Command, Error, Part, Span};
+use crate::command::{Args, Change, Command, Error, Part, Span, Topic};
 use crate::keyspace::{Entry, Keyspace};
 use crate::protocol::reply::Resp;
 
@@ -290,8 +290,8 @@ pub struct Woken {
 pub struct Subscription {
     /// Whom to answer.
     pub origin: Origin,
-    /// Patterns, not channels.
-    pub pattern: bool,
+    /// To what.
+    pub topic: Topic,
     /// Joined, not left.
     pub joined: bool,
     /// Which.

@@ -10,4 +10,4 @@ mod state;
 pub mod waiters;
 mod watches;
 
-pub use state::{Outcome, Shard};
+pub use state::{Outcome, Shard, keys_of, waited_keys};

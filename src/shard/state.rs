@@ -15,7 +15,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::session::Watched;
-use crate::command::{Args, Attempt, Command, Effects, Exec};
+use crate::command::{Args, Attempt, Command, Effects, Exec, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::{Db, Keyspace};
 use crate::protocol::reply::Reply;
@@ -69,10 +69,14 @@ pub struct Shard {
     pub now: Now,
     /// This shard's copy of the configuration.
     pub config: Config,
+    /// Whether the expiry cycle runs (DEBUG SET-ACTIVE-EXPIRE).
+    pub active_expire: bool,
     /// Randomness for sampling.
     pub rng: Rng,
     /// What the running command does.
     pub effects: Effects,
+    /// Who subscribes to what, on all shards.
+    pub subscriptions: Subscriptions,
     /// Absent while it is lent as a whole.
     pub(super) keyspace: Option<Box<Keyspace>>,
     pub(super) locks: Locks<Parked>,
@@ -93,8 +97,10 @@ impl Shard {
             shards,
             now,
             config,
+            active_expire: true,
             rng: Rng::new(seed),
             effects: Effects::default(),
+            subscriptions: Subscriptions::default(),
             keyspace,
             locks: Locks::default(),
             held: HashMap::new(),
@@ -135,6 +141,7 @@ impl Shard {
             effects: &mut self.effects,
             config: &self.config,
             now: self.now,
+            subscriptions: &self.subscriptions,
             rng: &mut self.rng,
             shard: (self.id, self.shards),
         };

@@ -1,0 +1,97 @@
+//! Whether a request may run at all: known command, right number of words, authentication, subscriber mode.
+
+use super::connection::Connection;
+use super::node::Node;
+use crate::catalog;
+use crate::command::{Args, Command, Error, Flags};
+
+/// How many bytes of an unknown command's arguments are quoted back.
+const QUOTED_BYTES_MAX: usize = 128;
+
+impl Node {
+    /// The command that `args` asks for, if this connection may run it now.
+    #[inline]
+    pub(super) fn admit(&self, conn: &Connection, args: Args<'_>) -> Result<&'static Command, Error> {
+        let command = find(args)?;
+        if !conn.session.authenticated && !command.flags.has(Flags::NO_AUTH) {
+            return Err(Error::NoAuth);
+        }
+        if conn.session.multi.is_some() && command.flags.has(Flags::NO_MULTI) {
+            return Err(not_in_multi(command));
+        }
+        if !conn.session.channels.is_empty() || !conn.session.patterns.is_empty() {
+            check_subscriber(conn, command)?;
+        }
+        Ok(command)
+    }
+}
+
+/// Looks a command up and checks the number of words.
+fn find(args: Args<'_>) -> Result<&'static Command, Error> {
+    let Some(command) = catalog::find(args.at(0)) else {
+        return Err(unknown(args));
+    };
+    if command.subcommands.is_empty() || args.len() == 1 && command.arity.allows(1) {
+        return check_arity(command, args, || command.name.to_ascii_lowercase());
+    }
+    let Some(name) = args.get(1) else {
+        return Err(Error::Arity(command.name.to_ascii_lowercase()));
+    };
+    let Some(sub) = catalog::find_sub(command, name) else {
+        return Err(Error::UnknownSubcommand {
+            name: name[..name.len().min(QUOTED_BYTES_MAX)].to_vec(),
+            container: command.name,
+        });
+    };
+    check_arity(sub, args, || {
+        format!("{}|{}", command.name, sub.name).to_ascii_lowercase()
+    })
+}
+
+#[inline]
+fn check_arity(
+    command: &'static Command,
+    args: Args<'_>,
+    name: impl Fn() -> String,
+) -> Result<&'static Command, Error> {
+    if command.arity.allows(args.len()) {
+        Ok(command)
+    } else {
+        Err(Error::Arity(name()))
+    }
+}
+
+#[cold]
+fn unknown(args: Args<'_>) -> Error {
+    let mut arguments = Vec::new();
+    for word in args.from(1) {
+        if arguments.len() >= QUOTED_BYTES_MAX {
+            break;
+        }
+        let room = QUOTED_BYTES_MAX - arguments.len();
+        arguments.push(b'\'');
+        arguments.extend_from_slice(&word[..word.len().min(room)]);
+        arguments.extend_from_slice(b"' ");
+    }
+    let name = args.at(0);
+    Error::UnknownCommand {
+        name: name[..name.len().min(QUOTED_BYTES_MAX)].to_vec(),
+        arguments,
+    }
+}
+
+fn not_in_multi(command: &Command) -> Error {
+    match command.exec {
+        crate::command::Exec::Control(crate::command::Control::Multi) => Error::NestedMulti,
+        crate::command::Exec::Control(crate::command::Control::Watch) => Error::WatchInMulti,
+        _ => Error::NotAllowedInMulti,
+    }
+}
+
+/// With RESP2 a subscriber may only do what concerns subscriptions; RESP3 tells pushes and replies apart.
+fn check_subscriber(conn: &Connection, command: &'static Command) -> Result<(), Error> {
+    if command.for_subscribers || !conn.session.subscribed_only() {
+        return Ok(());
+    }
+    Err(Error::SubscribedOnly(command.name.to_ascii_lowercase()))
+}

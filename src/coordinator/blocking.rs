@@ -1,0 +1,90 @@
+//! Clients that wait for a key: registering, timing out, being released, leaving.
+
+use super::connection::{Blocked, Connection, Flow};
+use super::node::Node;
+use crate::base::id::{ConnId, ShardId};
+use crate::command::Exec;
+use crate::command::local::Unblock;
+use crate::shard::message::{Claim, Message};
+
+impl Node {
+    /// The connection's last command waits for a key at `shards`.
+    pub(super) fn block_at(&mut self, id: ConnId, conn: &mut Connection, claim: Claim, shards: Vec<ShardId>) {
+        if let Flow::Blocked(blocked) = &mut conn.flow {
+            // It nearly was served, and waits on under a new claim.
+            blocked.claim = claim;
+            return;
+        }
+        let command = conn.session.last_command.expect("a blocked client has run a command");
+        conn.session.blocked = true;
+        conn.flow = Flow::Blocked(Box::new(Blocked {
+            command,
+            claim,
+            shards,
+            deadline_us: conn.deadline_us,
+        }));
+        if let Some(deadline) = conn.deadline_us {
+            self.deadlines.insert((deadline, id));
+        }
+    }
+
+    /// The client stops waiting (the claim is taken): forgets it wherever it is registered but at `served_by`.
+    pub(super) fn end_blocking(&mut self, id: ConnId, conn: &mut Connection, served_by: Option<ShardId>) {
+        let Flow::Blocked(blocked) = std::mem::replace(&mut conn.flow, Flow::Ready) else {
+            return;
+        };
+        conn.session.blocked = false;
+        if let Some(deadline) = blocked.deadline_us {
+            self.deadlines.remove(&(deadline, id));
+        }
+        for shard in blocked.shards.into_iter().filter(|shard| Some(*shard) != served_by) {
+            self.out.request(
+                shard,
+                Message::Unwait {
+                    client: conn.session.client,
+                },
+            );
+        }
+    }
+
+    /// Ends a wait without an answer, if nobody is serving it already.
+    pub(super) fn stop_blocking(&mut self, id: ConnId, conn: &mut Connection) {
+        if let Flow::Blocked(blocked) = &conn.flow {
+            blocked.claim.take();
+            self.end_blocking(id, conn, None);
+        }
+    }
+
+    /// The client's time is up.
+    pub(super) fn time_out(&mut self, id: ConnId) {
+        self.give_up(id, Unblock::Timeout);
+    }
+
+    /// Releases a blocked client; tells whether it was blocked (and not being served).
+    pub(super) fn give_up(&mut self, id: ConnId, how: Unblock) -> bool {
+        let Some(mut conn) = self.take_conn(id) else {
+            return false;
+        };
+        let Flow::Blocked(blocked) = &conn.flow else {
+            self.put_conn(id, conn);
+            return false;
+        };
+        if !blocked.claim.take() {
+            // The answer is on its way.
+            self.put_conn(id, conn);
+            return false;
+        }
+        let command = blocked.command;
+        let mark = conn.reply.len();
+        match (how, command.exec) {
+            (Unblock::Timeout, Exec::Blocking { timed_out, .. }) => timed_out(&mut conn.reply),
+            _ => conn.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+        }
+        conn.finish_reply(mark);
+        self.end_blocking(id, &mut conn, None);
+        // It goes on when the current work is done: this may run while another connection's command does.
+        self.resumable.push(id);
+        self.put_conn(id, conn);
+        true
+    }
+}

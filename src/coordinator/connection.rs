@@ -1,0 +1,197 @@
+//! One connection: its session, its unprocessed input, its unsent replies, and what it is waiting for.
+
+use crate::base::id::{ConnId, ShardId, TxId};
+use crate::command::args::OwnedArgs;
+use crate::command::session::ReplyMode;
+use crate::command::{Command, Error, Part, Session};
+use crate::protocol::reply::Reply;
+use crate::protocol::request::RequestParser;
+use crate::shard::message::{Asker, Claim, Origin};
+
+use super::movement::Favourite;
+
+/// What a connection is waiting for, which decides which of its commands may start.
+pub enum Flow {
+    /// Nothing: any command may start.
+    Ready,
+    /// Replies of one other shard: commands for the same shard may follow.
+    Flight {
+        /// Which shard.
+        shard: ShardId,
+        /// How many replies.
+        outstanding: u32,
+        /// The last of them may block: nothing may follow.
+        sealed: bool,
+    },
+    /// A transaction over several shards.
+    Transaction(TxId),
+    /// One answer of each of several shards.
+    Gathering(Box<Gather>),
+    /// A key, or a timeout.
+    Blocked(Box<Blocked>),
+    /// The end of CLIENT PAUSE.
+    Paused,
+    /// The runtime, which takes it to another shard.
+    Moving,
+    /// Its end: replies go out, no command is read.
+    Closing,
+}
+
+/// A blocked client.
+pub struct Blocked {
+    /// What it runs.
+    pub command: &'static Command,
+    /// Decides who serves it.
+    pub claim: Claim,
+    /// Where it is registered.
+    pub shards: Vec<ShardId>,
+    /// When it gives up, monotonic microseconds.
+    pub deadline_us: Option<u64>,
+}
+
+/// Answers that are being collected.
+pub struct Gather {
+    /// How many are missing.
+    pub left: usize,
+    /// What they are for.
+    pub purpose: Purpose,
+}
+
+/// What a gathering is for.
+pub enum Purpose {
+    /// A command whose parts run on every shard; parts by shard.
+    Everywhere {
+        command: &'static Command,
+        args: OwnedArgs,
+        parts: Vec<Option<Result<Part, Error>>>,
+    },
+    /// WATCH: the versions go into the session, then `OK`.
+    Watch,
+    /// A subscription must be known everywhere; its reply is written already.
+    Subscribe,
+}
+
+/// One connection.
+pub struct Connection {
+    /// State that commands see.
+    pub session: Session,
+    /// Bytes that are not processed yet; begins with a request.
+    input: Vec<u8>,
+    /// How many bytes at the front of `input` have been processed.
+    input_start: usize,
+    /// When the last blocking command gives up, monotonic microseconds.
+    pub deadline_us: Option<u64>,
+    /// Where the parser stands in `input`; absent between requests.
+    pub parser: Option<Box<RequestParser>>,
+    /// The length of the request at the front of `input`, when it has been parsed but could not start.
+    pub parsed: Option<usize>,
+    /// Replies that the runtime has not taken.
+    pub reply: Reply,
+    /// Bytes that the runtime has taken and not finished sending.
+    pub sending_bytes: usize,
+    /// What it waits for.
+    pub flow: Flow,
+    /// Whether the runtime knows that there is something to send.
+    pub flush_announced: bool,
+    /// Whether the runtime was asked not to read.
+    pub reading_paused: bool,
+    /// Which shard it mostly asks.
+    pub favourite: Favourite,
+    /// Where it is to move once it waits for nothing.
+    pub moves_to: Option<ShardId>,
+}
+
+impl Connection {
+    /// A new connection.
+    pub fn new(session: Session) -> Self {
+        Connection {
+            session,
+            input: Vec::new(),
+            input_start: 0,
+            deadline_us: None,
+            parser: None,
+            parsed: None,
+            reply: Reply::default(),
+            sending_bytes: 0,
+            flow: Flow::Ready,
+            flush_announced: false,
+            reading_paused: false,
+            favourite: Favourite::default(),
+            moves_to: None,
+        }
+    }
+
+    /// This connection as commands and other shards know it.
+    pub fn asker(&self, shard: ShardId, conn: ConnId) -> Asker {
+        Asker {
+            origin: Origin {
+                shard,
+                conn,
+                client: self.session.client,
+            },
+            db: self.session.db,
+            resp: self.session.resp,
+            no_touch: self.session.no_touch,
+        }
+    }
+
+    /// Takes back the reply written since `mark` when the client wants none, and moves CLIENT REPLY SKIP on.
+    #[inline]
+    pub fn finish_reply(&mut self, mark: usize) {
+        if self.session.reply_mode != ReplyMode::On {
+            self.suppress_reply(mark);
+        }
+    }
+
+    #[cold]
+    fn suppress_reply(&mut self, mark: usize) {
+        self.reply.truncate(mark);
+        self.session.reply_mode = match self.session.reply_mode {
+            ReplyMode::SkipThis => ReplyMode::SkipNext,
+            ReplyMode::SkipNext | ReplyMode::On => ReplyMode::On,
+            ReplyMode::Off => ReplyMode::Off,
+        };
+    }
+
+    /// Bytes that have arrived and are not processed.
+    pub fn input_bytes(&self) -> usize {
+        self.input.len() - self.input_start
+    }
+
+    /// Keeps bytes for later.
+    pub fn keep_input(&mut self, data: &[u8]) {
+        self.input.extend_from_slice(data);
+    }
+
+    /// Takes the unprocessed bytes out: the buffer, and where they begin in it.
+    pub fn take_input(&mut self) -> (Vec<u8>, usize) {
+        (std::mem::take(&mut self.input), std::mem::take(&mut self.input_start))
+    }
+
+    /// Puts back what [`Connection::take_input`] took, of which the bytes before `start` are processed now. A connection without unprocessed
+    /// bytes keeps no buffer; moving the rest to the front is put off until it is the smaller part, so that it costs O(1) a byte.
+    pub fn put_input(&mut self, mut input: Vec<u8>, start: usize) {
+        if start == input.len() {
+            return;
+        }
+        self.input_start = start;
+        if start > input.len() / 2 {
+            input.drain(..start);
+            self.input_start = 0;
+        }
+        self.input = input;
+    }
+
+    /// Bytes that wait to be sent, taken by the runtime or not.
+    pub fn unsent_bytes(&self) -> usize {
+        self.reply.len() + self.sending_bytes
+    }
+
+    /// Whether replies written now should wait for more that will come at once.
+    pub fn holds_replies(&self) -> bool {
+        matches!(
+            self.flow,
+            Flow::Flight { .. } | Flow::Transaction(_) | Flow::Gathering(_) | Flow::Moving
+        )
+    }
+}

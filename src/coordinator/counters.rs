@@ -1,0 +1,38 @@
+//! What one core counts, by INFO field.
+
+/// Counters of one core; INFO sums them over cores.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    /// Commands started.
+    pub commands: u64,
+    /// Connections accepted.
+    pub connections_received: u64,
+    /// Bytes read.
+    pub received_bytes: u64,
+    /// Bytes written.
+    pub sent_bytes: u64,
+    /// Requests refused.
+    pub errors: u64,
+    /// Commands sent to another core.
+    pub forwarded: u64,
+    /// Transactions over several cores.
+    pub transactions: u64,
+    /// Connections that moved to another core.
+    pub connections_moved: u64,
+}
+
+impl Counters {
+    /// Each with its INFO field name.
+    pub fn fields(&self) -> [(&'static str, i64); 8] {
+        [
+            ("total_commands_processed", self.commands as i64),
+            ("total_connections_received", self.connections_received as i64),
+            ("total_net_input_bytes", self.received_bytes as i64),
+            ("total_net_output_bytes", self.sent_bytes as i64),
+            ("total_error_replies", self.errors as i64),
+            ("corelane_forwarded_commands", self.forwarded as i64),
+            ("corelane_cross_shard_transactions", self.transactions as i64),
+            ("corelane_moved_connections", self.connections_moved as i64),
+        ]
+    }
+}

@@ -1,0 +1,352 @@
+//! The hot path: requests out of a connection's input, each to where its keys are.
+
+use super::connection::{Connection, Flow};
+use super::node::Node;
+use crate::base::id::{ConnId, ShardId};
+use crate::command::session::SessionContext;
+use crate::command::{Args, Command, Exec, Flags};
+use crate::protocol::request::{Limits, Parsed};
+use crate::shard::Outcome;
+use crate::shard::message::Message;
+
+/// Whether a request was dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It ran, was sent, queued, or refused.
+    Done,
+    /// It must wait for what its connection is waiting for.
+    NotYet,
+}
+
+/// Where a command's keys are.
+pub(super) enum Target {
+    /// All on one shard (or it has none, then on this one).
+    One(ShardId),
+    /// On several.
+    Many,
+    /// On all, as a whole.
+    Whole,
+}
+
+/// Replies in flight to one connection, at most.
+const OUTSTANDING_MAX: u32 = 1024;
+/// Unsent replies above which a connection's requests wait, in bytes.
+const UNSENT_BYTES_MAX: usize = 1 << 20;
+/// The weight of a blocking command when choosing the shard that a connection should live on.
+const BLOCKING_WEIGHT: u16 = 16;
+
+impl Node {
+    /// Processes what is in the connection's own buffer.
+    pub(super) fn process_input(&mut self, id: ConnId, conn: &mut Connection) {
+        if conn.input_bytes() > 0 {
+            let (input, start) = conn.take_input();
+            let used = self.process(id, conn, &input[start..]);
+            conn.put_input(input, start + used);
+        }
+    }
+
+    /// Processes requests at the front of `data` as far as possible; answers how many bytes they take.
+    pub(super) fn process(&mut self, id: ConnId, conn: &mut Connection, data: &[u8]) -> usize {
+        let mut parser = match conn.parser.take() {
+            Some(parser) => parser,
+            None => self.spare_parsers.pop().unwrap_or_default(),
+        };
+        let mut at = 0;
+        let mut between_requests = true;
+        while at < data.len() && may_start(conn) {
+            let rest = &data[at..];
+            let consumed = match conn.parsed.take() {
+                Some(consumed) => consumed,
+                None => match parser.parse(rest, &self.limits(conn)) {
+                    Parsed::Request { consumed } => consumed,
+                    Parsed::Empty { consumed } => {
+                        at += consumed;
+                        continue;
+                    }
+                    Parsed::Incomplete => {
+                        between_requests = false;
+                        break;
+                    }
+                    Parsed::Invalid(error) if matches!(conn.flow, Flow::Ready) => {
+                        error.write(&mut conn.reply);
+                        conn.session.closing = true;
+                        at = data.len();
+                        *parser = Default::default();
+                        break;
+                    }
+                    // The error's reply must follow those in flight.
+                    Parsed::Invalid(_) => {
+                        *parser = Default::default();
+                        break;
+                    }
+                },
+            };
+            let (bytes, spans) = parser.words(rest);
+            if self.dispatch(id, conn, Args::new(bytes, spans)) == Verdict::NotYet {
+                conn.parsed = Some(consumed);
+                break;
+            }
+            at += consumed;
+        }
+        between_requests &= conn.parsed.is_none();
+        if between_requests {
+            self.spare_parsers.push(parser);
+        } else {
+            conn.parser = Some(parser);
+        }
+        at
+    }
+
+    fn limits(&self, conn: &Connection) -> Limits {
+        let config = &self.shard.config;
+        Limits {
+            bulk_len_max: config.proto_max_bulk_len,
+            query_buffer_max: config.client_query_buffer_limit,
+            authenticated: conn.session.authenticated,
+        }
+    }
+
+    #[inline]
+    fn dispatch(&mut self, id: ConnId, conn: &mut Connection, args: Args<'_>) -> Verdict {
+        let admitted = self.admit(conn, args);
+        if let Flow::Flight { shard, .. } = conn.flow {
+            // What follows replies in flight must be for the same shard, and its reply must come from there too.
+            let joins = matches!(admitted, Ok(command) if conn.session.multi.is_none()
+                && !self.is_held_back(conn, command)
+                && matches!(self.target(command, args), Target::One(target) if target == shard));
+            let (true, Ok(command)) = (joins, admitted) else {
+                return Verdict::NotYet;
+            };
+            if !matches!(command.exec, Exec::Keys(_) | Exec::Shard { .. }) {
+                return Verdict::NotYet;
+            }
+            self.begin(conn, command, args);
+            self.forward(id, conn, shard, command, args);
+            return Verdict::Done;
+        }
+        let command = match admitted {
+            Ok(command) => command,
+            Err(error) => {
+                if let Some(multi) = &mut conn.session.multi {
+                    multi.refused = true;
+                }
+                self.counters.errors += 1;
+                conn.reply.error_bytes(&error.line());
+                return Verdict::Done;
+            }
+        };
+        if self.is_held_back(conn, command) {
+            conn.flow = Flow::Paused;
+            return Verdict::NotYet;
+        }
+        self.begin(conn, command, args);
+        let mark = conn.reply.len();
+        if conn.session.multi.is_some() && !runs_in_multi(command) {
+            self.queue(conn, command, args);
+        } else {
+            self.start(id, conn, command, args);
+        }
+        if matches!(conn.flow, Flow::Ready) {
+            conn.finish_reply(mark);
+        }
+        Verdict::Done
+    }
+
+    fn begin(&mut self, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+        conn.session.commands_total += 1;
+        conn.session.last_command = Some(command);
+        self.counters.commands += 1;
+        if !self.shard.subscriptions.is_unmonitored() && !command.flags.has(Flags::SKIP_MONITOR) {
+            self.monitor(conn, command, args);
+        }
+    }
+
+    /// Starts a command on a connection that waits for nothing.
+    #[inline]
+    fn start(&mut self, id: ConnId, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+        match command.exec {
+            Exec::Keys(_) | Exec::Shard { .. } | Exec::Whole { .. } => self.start_keyed(id, conn, command, args),
+            Exec::Blocking { timeout, .. } => match timeout(args) {
+                Ok(timeout_s) => {
+                    conn.deadline_us = deadline_us(self.shard.now.mono_us, timeout_s);
+                    self.start_keyed(id, conn, command, args);
+                }
+                Err(error) => conn.reply.error_bytes(&error.line()),
+            },
+            Exec::Session(run) => {
+                let mark = conn.reply.len();
+                let ran = run(&mut self.session_context(conn), args);
+                crate::shard::execute::report(ran, mark, &mut conn.reply);
+                conn.reply.set_resp(conn.session.resp);
+            }
+            Exec::Everywhere { .. } => self.start_everywhere(id, conn, command, args),
+            Exec::Control(control) => self.control(id, conn, control, args),
+            Exec::Container => unreachable!("admission answers a container's subcommand"),
+        }
+    }
+
+    pub(super) fn session_context<'c>(&'c self, conn: &'c mut Connection) -> SessionContext<'c> {
+        SessionContext {
+            session: &mut conn.session,
+            reply: &mut conn.reply,
+            config: &self.shard.config,
+            now: self.shard.now,
+            shards: self.shard.shards,
+        }
+    }
+
+    #[inline]
+    fn start_keyed(&mut self, id: ConnId, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+        match self.target(command, args) {
+            Target::One(shard) if shard == self.shard.id => self.run_here(id, conn, command, args),
+            Target::One(shard) => self.forward(id, conn, shard, command, args),
+            Target::Many | Target::Whole => self.start_transaction(id, conn, command, args),
+        }
+    }
+
+    #[inline]
+    fn run_here(&mut self, id: ConnId, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+        let mark = conn.reply.len();
+        let asker = conn.asker(self.shard.id, id);
+        match self
+            .shard
+            .run_here(&asker, command, args, &mut conn.reply, &mut self.out)
+        {
+            Outcome::Done => {}
+            Outcome::Waiting(claim) => self.block_at(id, conn, claim, vec![self.shard.id]),
+            Outcome::Parked => {
+                conn.flow = Flow::Flight {
+                    shard: self.shard.id,
+                    outstanding: 1,
+                    sealed: true,
+                }
+            }
+        }
+        self.note_use(conn, self.shard.id, command);
+        if !self.shard.effects.publishes.is_empty() {
+            self.publish(Some((id, conn, mark)));
+        }
+    }
+
+    fn forward(
+        &mut self,
+        id: ConnId,
+        conn: &mut Connection,
+        shard: ShardId,
+        command: &'static Command,
+        args: Args<'_>,
+    ) {
+        let asker = conn.asker(self.shard.id, id);
+        let lane = self.out.requests(shard);
+        let words = lane.words(args);
+        lane.messages.push(Message::Run { asker, command, words });
+        let blocks = matches!(command.exec, Exec::Blocking { .. });
+        let before = if let Flow::Flight { outstanding, .. } = conn.flow {
+            outstanding
+        } else {
+            0
+        };
+        let outstanding = before + 1;
+        let sealed = blocks || outstanding >= OUTSTANDING_MAX || conn.session.reply_mode != Default::default();
+        conn.flow = Flow::Flight {
+            shard,
+            outstanding,
+            sealed,
+        };
+        self.counters.forwarded += 1;
+        self.note_use(conn, shard, command);
+    }
+
+    #[inline]
+    fn note_use(&mut self, conn: &mut Connection, shard: ShardId, command: &Command) {
+        if self.shard.shards == 1 || command.keys.is_empty() {
+            return;
+        }
+        let weight = if matches!(command.exec, Exec::Blocking { .. }) {
+            BLOCKING_WEIGHT
+        } else {
+            1
+        };
+        if let Some(winner) = conn.favourite.note(shard, weight) {
+            conn.moves_to = (winner != self.shard.id && self.shard.config.move_connections).then_some(winner);
+        }
+    }
+
+    /// Where the keys of a request are.
+    #[inline]
+    pub(super) fn target(&self, command: &Command, args: Args<'_>) -> Target {
+        let own = Target::One(self.shard.id);
+        if self.shard.shards == 1 {
+            return own;
+        }
+        match command.exec {
+            Exec::Shard { shard, .. } => {
+                shard(args, self.shard.shards).map_or(own, |shard| Target::One(ShardId(shard)))
+            }
+            Exec::Whole { .. } => Target::Whole,
+            _ if command.keys.is_empty() => own,
+            _ => match command.single_key() {
+                Some(at) => args
+                    .get(usize::from(at))
+                    .map_or(own, |key| Target::One(self.router.shard(key))),
+                None => self.target_of_many(command, args),
+            },
+        }
+    }
+
+    fn target_of_many(&self, command: &Command, args: Args<'_>) -> Target {
+        // Words that do not fit the specification make the command answer an error, wherever it runs.
+        let positions = command.key_positions(args).unwrap_or_default();
+        let mut shards = positions.iter().map(|&at| self.router.shard(args.at(at)));
+        match shards.next() {
+            None => Target::One(self.shard.id),
+            Some(first) if shards.all(|shard| shard == first) => Target::One(first),
+            Some(_) => Target::Many,
+        }
+    }
+
+    /// Begins the move that the connection's use has earned, once it waits for nothing and nothing ties it to this shard.
+    pub(super) fn start_moving(&mut self, id: ConnId, conn: &mut Connection) {
+        let Some(to) = conn.moves_to.filter(|_| matches!(conn.flow, Flow::Ready)) else {
+            return;
+        };
+        let session = &conn.session;
+        let tied = session.multi.is_some()
+            || !session.watched.is_empty()
+            || session.subscriptions() > 0
+            || session.monitor
+            || session.closing;
+        conn.moves_to = None;
+        if !tied {
+            conn.flow = Flow::Moving;
+            self.events.push_back(super::node::Event::Move(id, to));
+        }
+    }
+}
+
+/// Whether the connection's next request may be looked at.
+#[inline]
+fn may_start(conn: &Connection) -> bool {
+    let flowing = match conn.flow {
+        Flow::Ready => true,
+        Flow::Flight { sealed, .. } => !sealed,
+        _ => false,
+    };
+    flowing && !conn.session.closing && conn.unsent_bytes() < UNSENT_BYTES_MAX
+}
+
+/// The commands that MULTI does not queue.
+fn runs_in_multi(command: &Command) -> bool {
+    use crate::command::Control;
+    matches!(
+        command.exec,
+        Exec::Control(
+            Control::Exec | Control::Discard | Control::Multi | Control::Watch | Control::Quit | Control::Reset
+        )
+    )
+}
+
+/// When a wait of `timeout_s` seconds that starts at `now_us` ends; `None`: never.
+fn deadline_us(now_us: u64, timeout_s: f64) -> Option<u64> {
+    (timeout_s > 0.0).then(|| now_us.saturating_add((timeout_s * 1e6).ceil() as u64))
+}

@@ -1,0 +1,133 @@
+//! Takes in what other shards (and this core's own) say, and lets connections go on.
+
+use super::connection::{Connection, Flow, Purpose};
+use super::node::Node;
+use crate::base::id::{ClientId, ConnId, ShardId};
+use crate::protocol::request::Span;
+use crate::shard::message::{Batch, Claim, Message, Served};
+
+impl Node {
+    /// Handles what this core has said to itself, and resumes connections, until nothing is left.
+    pub(super) fn pump(&mut self) {
+        let own = self.shard.id;
+        loop {
+            let mut busy = false;
+            while let Some(id) = self.resumable.pop() {
+                busy = true;
+                self.resume(id);
+            }
+            while self.run_keyless() {
+                busy = true;
+            }
+            let mut replies = std::mem::take(self.out.replies(own));
+            busy |= !replies.is_empty();
+            for message in replies.messages.drain(..).collect::<Vec<_>>() {
+                self.take_in(own, &replies, message);
+            }
+            let mut requests = std::mem::take(self.out.requests(own));
+            busy |= !requests.is_empty();
+            for message in requests.messages.drain(..).collect::<Vec<_>>() {
+                self.take_in(own, &requests, message);
+            }
+            if !busy {
+                return;
+            }
+        }
+    }
+
+    /// Handles one message of `from`.
+    pub(super) fn take_in(&mut self, from: ShardId, batch: &Batch, message: Message) {
+        match message {
+            Message::Everywhere { origin, command, words } => self.run_part(origin, command, batch.args(words)),
+            Message::Subscription(subscription) => self.note_subscription(from, *subscription),
+            Message::Publish(published) => self.fan_out(&published, None),
+            Message::Feed(line) => self.feed_monitors(&line),
+            Message::Done { conn, client, reply } => self.finish_flight(conn, client, batch, reply),
+            Message::Waiting { conn, client, claim } => self.start_waiting_elsewhere(from, conn, client, claim),
+            Message::Served(served) => self.finish_blocking(from, *served),
+            Message::Woken(woken) => self.start_woken(from, *woken),
+            Message::Granted(granted) => self.granted(*granted),
+            Message::Release(release) => self.shard.release(*release, &mut self.out),
+            Message::Watching { conn, client, watched } => {
+                if !self.note_watched(conn, client, &watched) {
+                    self.out.request(from, Message::Unwatch(watched));
+                }
+            }
+            Message::Part { conn, client, part } => self.note_part(from, conn, client, *part),
+            Message::Noted { conn, client } => {
+                self.gathered(conn, client, |purpose| matches!(purpose, Purpose::Subscribe))
+            }
+            request => self.shard.request(batch, request, &mut self.out),
+        }
+    }
+
+    /// The connection at `id`, if the client is still there.
+    pub(super) fn take_client(&mut self, id: ConnId, client: ClientId) -> Option<Box<Connection>> {
+        let slot = self.conns.get_mut(id.index())?;
+        if slot.as_ref()?.session.client == client {
+            slot.take()
+        } else {
+            None
+        }
+    }
+
+    fn resume(&mut self, id: ConnId) {
+        if let Some(mut conn) = self.take_conn(id) {
+            self.process_input(id, &mut conn);
+            self.put_conn(id, conn);
+        }
+    }
+
+    /// Makes a connection ready and lets it go on.
+    pub(super) fn ready(&mut self, id: ConnId, mut conn: Box<Connection>) {
+        conn.flow = Flow::Ready;
+        if !conn.session.closing {
+            self.process_input(id, &mut conn);
+        }
+        self.put_conn(id, conn);
+    }
+
+    fn finish_flight(&mut self, id: ConnId, client: ClientId, batch: &Batch, reply: Span) {
+        let Some(mut conn) = self.take_client(id, client) else {
+            return;
+        };
+        let mark = conn.reply.len();
+        conn.reply
+            .raw(&batch.bytes[reply.start as usize..reply.start as usize + reply.len as usize]);
+        conn.finish_reply(mark);
+        match &mut conn.flow {
+            Flow::Flight { outstanding, .. } if *outstanding > 1 => {
+                *outstanding -= 1;
+                self.put_conn(id, conn);
+            }
+            Flow::Flight { .. } => self.ready(id, conn),
+            // The client was killed meanwhile.
+            _ => self.put_conn(id, conn),
+        }
+    }
+
+    fn start_waiting_elsewhere(&mut self, from: ShardId, id: ConnId, client: ClientId, claim: Claim) {
+        let Some(mut conn) = self.take_client(id, client) else {
+            claim.take();
+            self.out.request(from, Message::Unwait { client });
+            return;
+        };
+        self.block_at(id, &mut conn, claim, vec![from]);
+        self.put_conn(id, conn);
+    }
+
+    fn finish_blocking(&mut self, from: ShardId, served: Served) {
+        let Served { origin, reply } = served;
+        let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
+            return;
+        };
+        if !matches!(conn.flow, Flow::Blocked(_)) {
+            return self.put_conn(origin.conn, conn);
+        }
+        let mark = conn.reply.len();
+        conn.reply.raw(&reply);
+        conn.finish_reply(mark);
+        self.end_blocking(origin.conn, &mut conn, Some(from));
+        self.ready(origin.conn, conn);
+    }
+}

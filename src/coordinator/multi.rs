@@ -1,0 +1,179 @@
+//! MULTI, EXEC, DISCARD, WATCH: queueing, and the choice between one shard's block and a transaction over several.
+
+use super::connection::{Connection, Flow, Gather, Purpose};
+use super::dispatch::Target;
+use super::node::Node;
+use crate::base::id::{ConnId, ShardId};
+use crate::command::session::{Multi, Queued, Watched};
+use crate::command::{Args, Command, Error, Exec, Flags};
+use crate::shard::message::{Block, Message};
+
+/// Where the commands of an EXEC must run.
+enum Place {
+    /// All over this shard's keyspace.
+    Shard(ShardId),
+    /// In a transaction, over these keys (`None`: everything).
+    Transaction(Option<Vec<Box<[u8]>>>),
+}
+
+impl Node {
+    pub(super) fn multi(&mut self, conn: &mut Connection) {
+        conn.session.multi = Some(Box::default());
+        conn.reply.ok();
+    }
+
+    pub(super) fn queue(&mut self, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+        let multi = conn.session.multi.as_mut().expect("only a transaction queues");
+        multi.queue.push(Queued {
+            command,
+            args: args.into(),
+        });
+        conn.reply.simple("QUEUED");
+    }
+
+    pub(super) fn discard(&mut self, conn: &mut Connection) {
+        if conn.session.multi.take().is_none() {
+            return conn.reply.error_bytes(&Error::DiscardWithoutMulti.line());
+        }
+        self.unwatch(conn);
+        conn.reply.ok();
+    }
+
+    pub(super) fn watch(&mut self, id: ConnId, conn: &mut Connection, args: Args<'_>) {
+        if conn.session.multi.is_some() {
+            return conn.reply.error_bytes(&Error::WatchInMulti.line());
+        }
+        let db = conn.session.db;
+        let is_new = |key: &&[u8]| {
+            !conn
+                .session
+                .watched
+                .iter()
+                .any(|watched| watched.db == db && *watched.key == **key)
+        };
+        let mut keys: Vec<(ShardId, &[u8])> = args
+            .from(1)
+            .filter(is_new)
+            .map(|key| (self.router.shard(key), key))
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        if keys.is_empty() {
+            return conn.reply.ok();
+        }
+        let origin = conn.asker(self.shard.id, id).origin;
+        let mut left = 0;
+        for keys in keys.chunk_by(|one, other| one.0 == other.0) {
+            let shard = keys[0].0;
+            let owned = crate::command::args::OwnedArgs::from_words(keys.iter().map(|(_, key)| *key));
+            let lane = self.out.requests(shard);
+            let words = lane.words(owned.as_args());
+            lane.messages.push(Message::Watch { origin, db, words });
+            left += 1;
+        }
+        conn.flow = Flow::Gathering(Box::new(Gather {
+            left,
+            purpose: Purpose::Watch,
+        }));
+    }
+
+    pub(super) fn unwatch(&mut self, conn: &mut Connection) {
+        let watched = std::mem::take(&mut conn.session.watched);
+        for (shard, watched) in self.by_shard(watched) {
+            self.out.request(shard, Message::Unwatch(Box::new(watched)));
+        }
+    }
+
+    /// Watched keys by their owners.
+    pub(super) fn by_shard(&self, watched: Vec<Watched>) -> Vec<(ShardId, Vec<Watched>)> {
+        let mut groups: Vec<(ShardId, Vec<Watched>)> = Vec::new();
+        for watched in watched {
+            let shard = self.router.shard(&watched.key);
+            match groups.iter_mut().find(|(other, _)| *other == shard) {
+                Some((_, group)) => group.push(watched),
+                None => groups.push((shard, vec![watched])),
+            }
+        }
+        groups
+    }
+
+    pub(super) fn exec(&mut self, id: ConnId, conn: &mut Connection) {
+        let Some(multi) = conn.session.multi.take() else {
+            return conn.reply.error_bytes(&Error::ExecWithoutMulti.line());
+        };
+        let Multi { queue, refused } = *multi;
+        if refused {
+            self.unwatch(conn);
+            return conn.reply.error_bytes(&Error::ExecAbort.line());
+        }
+        let watched = std::mem::take(&mut conn.session.watched);
+        if queue.is_empty() && watched.is_empty() {
+            return conn.reply.array(0);
+        }
+        let asker = conn.asker(self.shard.id, id);
+        match self.place(&queue, &watched) {
+            Place::Shard(shard) => {
+                let keys = all_keys(&queue, &watched);
+                conn.flow = Flow::Flight {
+                    shard,
+                    outstanding: 1,
+                    sealed: true,
+                };
+                let block = Box::new(Block {
+                    asker,
+                    queue,
+                    watched,
+                    keys,
+                });
+                self.out.request(shard, Message::Block(block));
+                if let Some(favourite) = conn.favourite.note(shard, 4) {
+                    let moves = favourite != self.shard.id && self.shard.config.move_connections;
+                    conn.moves_to = moves.then_some(favourite);
+                }
+            }
+            Place::Transaction(keys) => self.start_block(id, conn, queue, watched, keys),
+        }
+    }
+
+    fn place(&self, queue: &[Queued], watched: &[Watched]) -> Place {
+        let mut shards: Vec<ShardId> = watched.iter().map(|watched| self.router.shard(&watched.key)).collect();
+        let mut plain = true;
+        for Queued { command, args } in queue {
+            plain &= matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) && !command.flags.has(Flags::PUBSUB);
+            match self.target(command, args.as_args()) {
+                Target::Whole => return Place::Transaction(None),
+                Target::One(_) if matches!(command.exec, Exec::Shard { .. } | Exec::Whole { .. }) => {
+                    return Place::Transaction(None);
+                }
+                Target::One(_) if command.keys.is_empty() => {}
+                Target::One(shard) => shards.push(shard),
+                Target::Many => plain = false,
+            }
+        }
+        shards.sort_unstable();
+        shards.dedup();
+        match (plain, &*shards) {
+            (true, []) => Place::Shard(self.shard.id),
+            (true, [shard]) => Place::Shard(*shard),
+            _ => Place::Transaction(Some(all_keys(queue, watched))),
+        }
+    }
+}
+
+/// All keys of a block, watched ones included, each once.
+fn all_keys(queue: &[Queued], watched: &[Watched]) -> Vec<Box<[u8]>> {
+    let mut keys: Vec<Box<[u8]>> = watched.iter().map(|watched| watched.key.clone()).collect();
+    for Queued { command, args } in queue {
+        let args = args.as_args();
+        keys.extend(
+            command
+                .key_positions(args)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|at| Box::from(args.at(at))),
+        );
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}

@@ -1,0 +1,87 @@
+//! What happens by the clock: blocking timeouts, expiry cycles, the end of a pause, idle clients.
+
+use super::connection::{Connection, Flow};
+use super::node::{Event, Node};
+use crate::base::id::ConnId;
+use crate::command::{Command, Flags};
+
+/// CLIENT PAUSE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pause {
+    /// When it ends, Unix milliseconds.
+    pub until_unix_ms: i64,
+    /// Only commands that may write wait.
+    pub writes_only: bool,
+}
+
+/// Keys that one expiry cycle removes at most before other work goes on.
+const EXPIRED_PER_CYCLE_MAX: usize = 500;
+
+impl Node {
+    pub(super) fn run_timers(&mut self) {
+        let now_us = self.shard.now.mono_us;
+        while let Some(&(deadline, id)) = self.deadlines.first()
+            && deadline <= now_us
+        {
+            self.deadlines.remove(&(deadline, id));
+            self.time_out(id);
+        }
+        if self.cron_due_us <= now_us {
+            let period_us = 1_000_000 / u64::from(self.shard.config.hz.clamp(1, 500));
+            let more = self.shard.active_expire && self.shard.expire_due(EXPIRED_PER_CYCLE_MAX, &mut self.out);
+            self.cron_due_us = now_us + if more { 1_000 } else { period_us };
+            self.end_pause();
+            self.close_idle();
+        }
+    }
+
+    /// Whether CLIENT PAUSE holds this command back.
+    #[inline]
+    pub(super) fn is_held_back(&self, conn: &Connection, command: &Command) -> bool {
+        let Some(pause) = self.pause else { return false };
+        let writes = Flags::WRITE.or(Flags::MAY_REPLICATE);
+        let concerned = if conn.session.multi.is_some() {
+            matches!(
+                command.exec,
+                crate::command::Exec::Control(crate::command::Control::Exec)
+            )
+        } else {
+            !pause.writes_only || command.flags.0 & writes.0 != 0
+        };
+        let exempt = command.flags.has(Flags::ADMIN) && command.flags.has(Flags::NOSCRIPT);
+        concerned && !exempt && self.shard.now.unix_ms().0 < pause.until_unix_ms
+    }
+
+    pub(super) fn end_pause(&mut self) {
+        let Some(pause) = self.pause else { return };
+        if self.shard.now.unix_ms().0 < pause.until_unix_ms {
+            return;
+        }
+        self.pause = None;
+        for (at, conn) in self.conns.iter_mut().enumerate() {
+            if let Some(conn) = conn
+                && matches!(conn.flow, Flow::Paused)
+            {
+                conn.flow = Flow::Ready;
+                self.resumable.push(ConnId(at as u32));
+            }
+        }
+    }
+
+    fn close_idle(&mut self) {
+        let timeout_us = self.shard.config.timeout_s * 1_000_000;
+        if timeout_us == 0 {
+            return;
+        }
+        let now_us = self.shard.now.mono_us;
+        for (at, conn) in self.conns.iter_mut().enumerate() {
+            let Some(conn) = conn else { continue };
+            let idle = matches!(conn.flow, Flow::Ready) && conn.session.subscriptions() == 0 && !conn.session.monitor;
+            if idle && now_us.saturating_sub(conn.session.active_mono_us) > timeout_us {
+                conn.session.closing = true;
+                conn.flow = Flow::Closing;
+                self.events.push_back(Event::Close(ConnId(at as u32)));
+            }
+        }
+    }
+}
