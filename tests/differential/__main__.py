@@ -9,8 +9,13 @@ import multiprocessing
 import sys
 import traceback
 
+import blocking
+import fault
 import intended
+import scenario
+import script_files
 import servers
+import wire
 from random_suite import RandomSuite
 
 DEFAULT_PORT = 21110
@@ -21,7 +26,7 @@ PORTS_A_WORKER = 10
 def options_of(argv):
     """The command line."""
     parser = argparse.ArgumentParser(prog="differential", description=__doc__)
-    parser.add_argument("--corelane", required=True, help="server under test, or `valkey` to compare the reference with itself")
+    parser.add_argument("--corelane", default="valkey", help="server under test, or `valkey` to compare the reference with itself")
     parser.add_argument("--valkey", required=True, help="reference server")
     parser.add_argument("--shards", default="1,2,4", help="shard counts, comma separated")
     parser.add_argument("--resp", default="2,3", help="protocol versions, comma separated")
@@ -30,9 +35,12 @@ def options_of(argv):
     parser.add_argument("--seconds", type=float, default=86_400, help="stop random sequences after this time")
     parser.add_argument("--group", default="", help="session kinds, comma separated")
     parser.add_argument("--skip", default="", help="commands not to send, comma separated")
+    parser.add_argument("--suite", default="random,wire,sessions,blocking", help="what to run, comma separated")
+    parser.add_argument("--scripts", type=int, default=30, help="generated blocking scripts")
+    parser.add_argument("--self-test", action="store_true", help="check that the harness finds planted faults")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of some twenty ports")
     options = parser.parse_args(argv)
-    for name, kind in (("shards", int), ("resp", int), ("group", str), ("skip", str)):
+    for name, kind in (("shards", int), ("resp", int), ("group", str), ("skip", str), ("suite", str)):
         setattr(options, name, [kind(each) for each in getattr(options, name).split(",") if each])
     return options
 
@@ -50,14 +58,38 @@ def start(options, first_port):
     return reference, others
 
 
+def say(text):
+    print(text, flush=True)
+
+
+def run_suites(reference, others, resp_version, options):
+    """All wanted suites of one protocol version; how much agreed, what failed."""
+    random_suite = RandomSuite(reference, others, resp_version, options, say)
+    available = random_suite.available
+    generated = {f"generated {options.seed + i}": blocking.generated(options.seed + i) for i in range(options.scripts)}
+    written = script_files.load(script_files.BLOCKING)
+    suites = {
+        "random": random_suite.run,
+        "wire": lambda: wire.run(reference, others, resp_version, options.seed, say),
+        "sessions": lambda: scenario.run(script_files.load(script_files.SESSIONS), reference, others, resp_version, say, available),
+        "blocking": lambda: scenario.run({**written, **generated}, reference, others, resp_version, say, available),
+    }
+    compared, failures = 0, []
+    for name in options.suite:
+        count, found = suites[name]()
+        say(f"RESP{resp_version} {name}: {count} agreed, {len(found)} failed")
+        compared += count
+        failures += found
+    return compared, failures
+
+
 def work(options, resp_version, first_port, results):
     """One protocol version's suites, in a process of its own."""
     started = []
     try:
         reference, others = start(options, first_port)
         started = [reference, *others]
-        suite = RandomSuite(reference, others, resp_version, options, lambda text: print(text, flush=True))
-        compared, failures = suite.run()
+        compared, failures = run_suites(reference, others, resp_version, options)
         for server in others:
             if not server.alive():
                 print(f"{server.name} died:\n{server.log_tail()}", flush=True)
@@ -73,6 +105,8 @@ def work(options, resp_version, first_port, results):
 
 def main(argv):
     options = options_of(argv)
+    if options.self_test:
+        return self_test(options)
     results = multiprocessing.Queue()
     workers = []
     for index, resp_version in enumerate(options.resp):
@@ -93,6 +127,20 @@ def main(argv):
         worker.join()
     for name, count in sorted(used.items()):
         print(f"intended difference {name}: {count}")
+    print(f"{passed} passed, {len(failures)} failed")
+    return 1 if failures else 0
+
+
+def self_test(options):
+    """The harness against itself."""
+    options.commands = min(options.commands, 20_000)
+    reference = servers.start_valkey(options.valkey, options.port)
+    healthy = servers.start_valkey(options.valkey, options.port + 1, "healthy")
+    try:
+        passed, failures = fault.self_test(reference, healthy, options)
+    finally:
+        reference.stop()
+        healthy.stop()
     print(f"{passed} passed, {len(failures)} failed")
     return 1 if failures else 0
 

@@ -15,6 +15,7 @@ RANDOM = "the server chooses at random"
 CLOCK = "time passes between the two servers' calls"
 OWN_TEXT = "help texts are our own words"
 MEMORY = "sizes depend on the allocator and the structures"
+IDS = "client ids are given in the order of connecting"
 INTERNAL = "describes Valkey's index structure, not the data"
 
 STREAM_FIELDS = c.fields(
@@ -74,7 +75,10 @@ RULES = {
     "xinfo|consumers": (STREAM_FIELDS, CLOCK),
     "memory|usage": (c.masked, MEMORY),
     "dump": (c.masked, "the payload carries the RDB version"),
-    "client|id": (c.masked, "ids are given in the order of connecting"),
+    "client|id": (c.masked, IDS),
+    "client|getredir": (c.near(1_000_000), IDS),
+    "client|trackinginfo": (c.fields({b"redirect": c.masked}), IDS),
+    "hello": (c.fields({b"id": c.masked}), IDS),
 }
 # XADD with an id of the server's choice; settled by the unit that sends it.
 AUTO_ID = (c.masked, "the id is the clock")

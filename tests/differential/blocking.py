@@ -1,0 +1,74 @@
+"""Generates scripts in which some connections block and one feeds them."""
+
+import random
+
+KEYS = ["k1", "k2", "{t}a", "{t}b"]
+LETTERS = "ABCD"
+STEPS = 40
+
+
+def generated(seed):
+    """A random script: some connections block, the last one feeds them.
+
+    A blocked connection is not spoken to: whether it is still blocked is
+    decided while playing, so only the feeder's lines are certain to run; a
+    line to a blocked connection simply waits its turn there.
+    """
+    rng = random.Random(f"blocking {seed}")
+    kind = rng.choice(["list", "list", "zset", "stream"])
+    lines = []
+    if kind == "stream":
+        lines += [f"D: XGROUP CREATE {key} g $ MKSTREAM" for key in KEYS[:3]]
+    state = {"ms": 1}
+    for _ in range(STEPS):
+        letter = rng.choice("ABCDDDD")
+        if letter == "D":
+            lines += _feeding(rng, kind, state)
+        else:
+            lines.append(f"{letter}: {_blocking(rng, kind)}")
+    return lines
+
+
+def _blocking(rng, kind):
+    keys = " ".join(rng.sample(KEYS, rng.choice([1, 1, 2, 3])))
+    count = len(keys.split())
+    side = rng.choice(["LEFT", "RIGHT"])
+    if kind == "list":
+        return rng.choice(
+            [
+                f"BLPOP {keys} 0",
+                f"BRPOP {keys} 0",
+                f"BLMOVE {rng.choice(KEYS)} {rng.choice(KEYS)} {side} {rng.choice(['LEFT', 'RIGHT'])} 0",
+                f"BRPOPLPUSH {rng.choice(KEYS)} {rng.choice(KEYS)} 0",
+                f"BLMPOP 0 {count} {keys} {side} COUNT {rng.choice([1, 2, 5])}",
+            ]
+        )
+    if kind == "zset":
+        return rng.choice(
+            [f"BZPOPMIN {keys} 0", f"BZPOPMAX {keys} 0", f"BZMPOP 0 {count} {keys} {rng.choice(['MIN', 'MAX'])} COUNT {rng.choice([1, 3])}"]
+        )
+    marks = " ".join(["$"] * count)
+    limit = rng.choice(["", "COUNT 1 ", "COUNT 2 "])
+    news = " ".join([">"] * count)
+    return rng.choice([f"XREAD {limit}BLOCK 0 STREAMS {keys} {marks}", f"XREADGROUP GROUP g {rng.choice('xyz')} {limit}BLOCK 0 STREAMS {keys} {news}"])
+
+
+def _feeding(rng, kind, state):
+    if rng.random() < 0.2:
+        inner = [_feed(rng, kind, state) for _ in range(rng.choice([2, 3]))]
+        return ["D: MULTI", *(f"D: {line}" for line in inner), "D: EXEC"]
+    if rng.random() < 0.1:
+        one, two = rng.sample(KEYS, 2)
+        return [f"D: {rng.choice([f'RENAME {one} {two}', f'COPY {one} {two} REPLACE', f'DEL {one} {two}', f'SET {one} string', 'FLUSHALL'])}"]
+    return [f"D: {_feed(rng, kind, state)}"]
+
+
+def _feed(rng, kind, state):
+    key, other = rng.sample(KEYS, 2)
+    state["ms"] += 1
+    if kind == "list":
+        values = " ".join(f"v{state['ms']}{c}" for c in "abc"[: rng.choice([1, 1, 2, 3])])
+        return rng.choice([f"RPUSH {key} {values}", f"LPUSH {key} {values}", f"LMOVE {other} {key} LEFT RIGHT", f"LPOP {key}", f"LLEN {key}"])
+    if kind == "zset":
+        return rng.choice([f"ZADD {key} 1 a{state['ms']} 2 b", f"ZINCRBY {key} 3 m", f"ZUNIONSTORE {key} 2 {key} {other}", f"ZPOPMIN {key}", f"ZCARD {key}"])
+    return rng.choice([f"XADD {key} {state['ms']}-1 f v", f"XADD {key} {state['ms']}-1 f v", f"XLEN {key}", f"XGROUP CREATE {key} g $ MKSTREAM", f"XTRIM {key} MAXLEN 1", f"XGROUP DESTROY {key} g" if rng.random() < 0.2 else f"XLEN {key}"])
