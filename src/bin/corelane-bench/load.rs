@@ -1,0 +1,303 @@
+//! The saturating load: one thread's connections, each sending a batch as soon as its last batch is answered.
+//!
+//! Owns the loop and what it counts; must not know named tests, output formats or whose server it is.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::ring::{Chunk, Event, Ring, Slot};
+use crate::scan::{Scanner, Tally};
+use crate::template::{Draw, Template};
+
+/// What the threads of a run are to do at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Load without measuring.
+    WarmUp,
+    /// Load and measure.
+    Measure,
+    /// Send nothing more and wait for what is outstanding.
+    Stop,
+}
+
+/// The phase, set by one thread and followed by the others.
+#[derive(Debug, Clone)]
+pub struct PhaseSwitch(Arc<AtomicU8>);
+
+impl PhaseSwitch {
+    /// Starts in the given phase.
+    pub fn new(phase: Phase) -> Self {
+        PhaseSwitch(Arc::new(AtomicU8::new(phase as u8)))
+    }
+
+    /// Changes the phase for all.
+    pub fn set(&self, phase: Phase) {
+        self.0.store(phase as u8, Ordering::Release);
+    }
+
+    fn get(&self) -> Phase {
+        match self.0.load(Ordering::Acquire) {
+            0 => Phase::WarmUp,
+            1 => Phase::Measure,
+            _ => Phase::Stop,
+        }
+    }
+}
+
+/// One connection of the load.
+#[derive(Debug)]
+pub struct Link {
+    pub socket: OwnedFd,
+    /// Sent in turn.
+    pub templates: Vec<Template>,
+    /// Commands in a batch.
+    pub pipeline: usize,
+    /// Whether its latencies are recorded.
+    pub observed: bool,
+}
+
+/// A reply that took long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// From sending the batch to the reply.
+    pub latency_ns: u64,
+    /// Replies that the thread had counted in the measured interval before it.
+    pub after_operations: u64,
+}
+
+/// What one thread does.
+#[derive(Debug)]
+pub struct Work {
+    pub links: Vec<Link>,
+    /// Commands to send in total; no end if absent.
+    pub operations: Option<u64>,
+    pub draw: Draw,
+    /// Arrivals to collect before waking; a part of the connections if absent.
+    pub wake_after: Option<usize>,
+}
+
+/// What one thread has seen.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The whole run, warm-up included.
+    pub tally: Tally,
+    /// Replies in the measured interval.
+    pub measured: u64,
+    /// Nanoseconds from sending a batch to each of its replies, in the measured interval.
+    pub latency: Histogram<u64>,
+    /// The longest latencies, the longest first.
+    pub stalls: Vec<Stall>,
+    /// The measured interval as this thread saw it.
+    pub interval: (Instant, Instant),
+}
+
+/// Significant digits of every latency histogram.
+pub const HISTOGRAM_DIGITS: u8 = 3;
+const LATENCY_NS_MAX: u64 = 100_000_000_000;
+/// How many of the longest latencies are kept.
+const STALLS_MAX: usize = 10;
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+const WAIT_MAX: Duration = Duration::from_millis(100);
+/// Bounds the delay of the last arrivals when fewer come than the loop waits for.
+const GATHER_MAX: Duration = Duration::from_millis(1);
+const GATHER_DIVISOR: usize = 4;
+
+/// An empty latency histogram in nanoseconds, up to 100 seconds.
+pub fn latency_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, HISTOGRAM_DIGITS).expect("constant bounds that the library accepts")
+}
+
+impl Outcome {
+    fn record(&mut self, latency_ns: u64, replies: u64) {
+        self.latency.saturating_record_n(latency_ns, replies);
+        if self.stalls.len() < STALLS_MAX || self.stalls.last().is_some_and(|least| least.latency_ns < latency_ns) {
+            let at = self.stalls.partition_point(|stall| stall.latency_ns >= latency_ns);
+            self.stalls.insert(
+                at,
+                Stall {
+                    latency_ns,
+                    after_operations: self.measured,
+                },
+            );
+            self.stalls.truncate(STALLS_MAX);
+        }
+    }
+}
+
+struct Conversation {
+    templates: Vec<Template>,
+    next_template: usize,
+    pipeline: usize,
+    observed: bool,
+    scanner: Scanner,
+    outstanding: u64,
+    sent_at: Instant,
+}
+
+/// One thread's load in progress.
+pub struct Load {
+    ring: Ring,
+    conversations: Vec<Conversation>,
+    left: Option<u64>,
+    draw: Draw,
+    wake_after: Option<usize>,
+    /// Connections that wait for replies.
+    waiting: usize,
+    outcome: Outcome,
+}
+
+impl Load {
+    /// Sets up the ring; the thread that calls this must be the one that calls `run`.
+    pub fn new(work: Work) -> io::Result<Self> {
+        let now = Instant::now();
+        let bytes_max = |link: &Link| link.pipeline * link.templates.iter().map(Template::bytes_max).max().unwrap_or(0);
+        let send_bytes_max = work.links.iter().map(bytes_max).max().unwrap_or(0);
+        let (sockets, conversations) = work
+            .links
+            .into_iter()
+            .map(|link| {
+                let conversation = Conversation {
+                    templates: link.templates,
+                    next_template: 0,
+                    pipeline: link.pipeline,
+                    observed: link.observed,
+                    scanner: Scanner::default(),
+                    outstanding: 0,
+                    sent_at: now,
+                };
+                (link.socket, conversation)
+            })
+            .unzip();
+        Ok(Load {
+            ring: Ring::new(sockets, send_bytes_max)?,
+            conversations,
+            left: work.operations,
+            draw: work.draw,
+            wake_after: work.wake_after,
+            waiting: 0,
+            outcome: Outcome {
+                tally: Tally::default(),
+                measured: 0,
+                latency: latency_histogram(),
+                stalls: Vec::new(),
+                interval: (now, now),
+            },
+        })
+    }
+
+    /// Loads the server until the phase says stop or all operations are answered, then drains what is outstanding.
+    pub fn run(&mut self, phase: &PhaseSwitch) -> io::Result<Outcome> {
+        let mut now = Instant::now();
+        let mut current = phase.get();
+        self.outcome.interval = (now, now);
+        for slot in 0..self.conversations.len() {
+            self.send_batch(Slot(slot as u32), now)?;
+        }
+        let mut events = Vec::new();
+        while self.waiting > 0 {
+            self.wait()?;
+            self.ring.reap(&mut events)?;
+            now = Instant::now();
+            let next = phase.get();
+            if next != current {
+                self.change_phase(next, now);
+                current = next;
+            }
+            for event in events.drain(..) {
+                self.on_event(event, now, current)?;
+            }
+            if current == Phase::Stop && now > self.outcome.interval.1 + DRAIN_MAX {
+                break;
+            }
+        }
+        if current != Phase::Stop {
+            self.outcome.interval.1 = now;
+        }
+        Ok(self.outcome.clone())
+    }
+
+    fn change_phase(&mut self, next: Phase, now: Instant) {
+        match next {
+            Phase::WarmUp => {}
+            Phase::Measure => self.outcome.interval = (now, now),
+            Phase::Stop => self.outcome.interval.1 = now,
+        }
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let want = self
+            .wake_after
+            .unwrap_or(self.waiting / GATHER_DIVISOR)
+            .clamp(1, self.waiting);
+        self.ring.wait(want, if want > 1 { GATHER_MAX } else { WAIT_MAX })
+    }
+
+    fn on_event(&mut self, event: Event, now: Instant, phase: Phase) -> io::Result<()> {
+        match event {
+            Event::Received(slot, chunk) => self.on_bytes(slot, chunk, now, phase),
+            Event::Closed(slot) => Err(io::Error::other(format!("the server closed connection {}", slot.0))),
+            Event::Failed(slot, error) => Err(io::Error::new(error.kind(), format!("connection {}: {error}", slot.0))),
+        }
+    }
+
+    fn on_bytes(&mut self, slot: Slot, chunk: Chunk, now: Instant, phase: Phase) -> io::Result<()> {
+        let conversation = &mut self.conversations[slot.index()];
+        let before = self.outcome.tally.replies;
+        let fed = conversation
+            .scanner
+            .feed(self.ring.bytes(&chunk), &mut self.outcome.tally);
+        self.ring.recycle(chunk);
+        fed.map_err(|malformed| io::Error::other(malformed.to_string()))?;
+        let replies = self.outcome.tally.replies - before;
+        let Some(outstanding) = conversation.outstanding.checked_sub(replies) else {
+            return Err(io::Error::other(format!(
+                "connection {} got more replies than it sent commands",
+                slot.0
+            )));
+        };
+        conversation.outstanding = outstanding;
+        if phase == Phase::Measure && replies > 0 {
+            if conversation.observed {
+                let latency_ns = now.duration_since(conversation.sent_at).as_nanos() as u64;
+                self.outcome.record(latency_ns, replies);
+            }
+            self.outcome.measured += replies;
+        }
+        if outstanding == 0 && replies > 0 {
+            self.waiting -= 1;
+            if phase != Phase::Stop {
+                self.send_batch(slot, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send_batch(&mut self, slot: Slot, now: Instant) -> io::Result<()> {
+        let conversation = &mut self.conversations[slot.index()];
+        let wanted = conversation.pipeline as u64;
+        let batch = self.left.map_or(wanted, |left| left.min(wanted));
+        if batch == 0 {
+            return Ok(());
+        }
+        if let Some(left) = &mut self.left {
+            *left -= batch;
+        }
+        let out = self.ring.outgoing(slot);
+        let mut length = 0;
+        for _ in 0..batch {
+            let template = &conversation.templates[conversation.next_template];
+            length += template.render(&mut out[length..], &mut self.draw);
+            conversation.next_template = (conversation.next_template + 1) % conversation.templates.len();
+        }
+        conversation.outstanding = batch;
+        conversation.sent_at = now;
+        self.waiting += 1;
+        self.ring.send(slot, length)
+    }
+}
