@@ -9,5 +9,7 @@ pub mod coordinator;
 pub mod family;
 pub mod keyspace;
 pub mod protocol;
+pub mod rt;
+pub mod server;
 pub mod shard;
 pub mod types;

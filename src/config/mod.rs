@@ -79,6 +79,8 @@ pub struct Config {
     pub loglevel: LogLevel,
     /// Where to; empty: standard output.
     pub logfile: String,
+    /// Where the process's number is written; empty: nowhere.
+    pub pidfile: String,
     /// Size of a list's nodes: entries, or when negative the class of bytes, as Valkey counts them.
     pub list_max_listpack_size: i32,
     /// Entries up to which a hash is compact.
@@ -150,6 +152,7 @@ impl Default for Config {
             notify_keyspace_events: NotifyEvents::default(),
             loglevel: LogLevel::Notice,
             logfile: String::new(),
+            pidfile: String::new(),
             list_max_listpack_size: -2,
             hash_max_listpack_entries: 512,
             hash_max_listpack_value: 64,

@@ -146,7 +146,7 @@ pub const DIRECTIVES: &[Directive] = &[
         PROCESS,
     ),
     Directive::inert("oom-score-adj-values", Kind::Own(oom_scores), "0 200 800", PROCESS),
-    Directive::inert("pidfile", Kind::Text, "", PROCESS).at_start(),
+    Directive::live("pidfile", Kind::Text, field!(pidfile)).at_start(),
     Directive::inert("prefetch-batch-max-size", Kind::Integer(0, 128), "16", THREADS),
     Directive::inert(
         "proc-title-template",

@@ -1,0 +1,110 @@
+//! What a shard's loop drives: the state machine of one core.
+//!
+//! Owns the list of what the loop needs from it, so that the loop's own tests can drive a machine that does on demand what
+//! the real one does rarely. It must not know how the machine decides.
+
+use crate::base::id::ShardId;
+use crate::base::time::Now;
+use crate::coordinator::{ConnId, Event, Lane, Moved, Node, Peer};
+use crate::shard::message::Batch;
+
+/// One core's state machine; the methods are those of [`Node`], described there.
+pub trait Machine {
+    /// A connection on its way to another shard.
+    type Moved: Send;
+
+    /// The clocks of the pass that begins.
+    fn set_now(&mut self, now: Now);
+    /// A new connection.
+    fn open(&mut self, conn: ConnId, peer: Peer);
+    /// Bytes that arrived.
+    fn receive(&mut self, conn: ConnId, data: &[u8]);
+    /// The connection is gone.
+    fn closed(&mut self, conn: ConnId);
+    /// A batch that a peer sent.
+    fn deliver(&mut self, from: ShardId, batch: Batch);
+    /// Runs timers that are due.
+    fn tick(&mut self);
+    /// When [`Machine::tick`] must run next, monotonic microseconds.
+    fn next_deadline_us(&self) -> Option<u64>;
+    /// What the loop must do now.
+    fn next_event(&mut self) -> Option<Event>;
+    /// The bytes to send on a connection.
+    fn output(&mut self, conn: ConnId) -> Option<Vec<u8>>;
+    /// A buffer whose bytes have all been sent.
+    fn sent(&mut self, conn: ConnId, buffer: Vec<u8>);
+    /// What this pass has for `to`.
+    fn take_batch(&mut self, to: ShardId, lane: Lane) -> Option<Batch>;
+    /// A batch for which the lane had no room.
+    fn put_back(&mut self, to: ShardId, lane: Lane, batch: Batch);
+    /// Takes a connection out to move it to another shard.
+    fn detach(&mut self, conn: ConnId) -> Option<Box<Self::Moved>>;
+    /// Takes over a moved connection.
+    fn adopt(&mut self, conn: ConnId, moved: Box<Self::Moved>);
+    /// How many connections the whole server accepts.
+    fn connections_max(&self) -> usize;
+}
+
+impl Machine for Node {
+    type Moved = Moved;
+
+    fn set_now(&mut self, now: Now) {
+        Node::set_now(self, now);
+    }
+
+    fn open(&mut self, conn: ConnId, peer: Peer) {
+        Node::open(self, conn, peer);
+    }
+
+    fn receive(&mut self, conn: ConnId, data: &[u8]) {
+        Node::receive(self, conn, data);
+    }
+
+    fn closed(&mut self, conn: ConnId) {
+        Node::closed(self, conn);
+    }
+
+    fn deliver(&mut self, from: ShardId, batch: Batch) {
+        Node::deliver(self, from, batch);
+    }
+
+    fn tick(&mut self) {
+        Node::tick(self);
+    }
+
+    fn next_deadline_us(&self) -> Option<u64> {
+        Node::next_deadline_us(self)
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        Node::next_event(self)
+    }
+
+    fn output(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        Node::output(self, conn)
+    }
+
+    fn sent(&mut self, conn: ConnId, buffer: Vec<u8>) {
+        Node::sent(self, conn, buffer);
+    }
+
+    fn take_batch(&mut self, to: ShardId, lane: Lane) -> Option<Batch> {
+        Node::take_batch(self, to, lane)
+    }
+
+    fn put_back(&mut self, to: ShardId, lane: Lane, batch: Batch) {
+        Node::put_back(self, to, lane, batch);
+    }
+
+    fn detach(&mut self, conn: ConnId) -> Option<Box<Moved>> {
+        Node::detach(self, conn)
+    }
+
+    fn adopt(&mut self, conn: ConnId, moved: Box<Moved>) {
+        Node::adopt(self, conn, moved);
+    }
+
+    fn connections_max(&self) -> usize {
+        self.config().maxclients
+    }
+}

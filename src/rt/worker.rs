@@ -1,0 +1,327 @@
+//! One shard's loop: completions and messages go into the machine, what it answers goes out, then sleep.
+//!
+//! Owns the order of a pass and the decision to sleep. It must not know what the machine does. The parts: [`accept`],
+//! [`receive`], [`send`], [`life`] of connections, [`peers`].
+//!
+//! A pass reads the clocks once; handles all completions there are; fetches what peers sent; runs timers that are due; does what
+//! the machine asks for; puts one batch per peer and lane into the lanes; and makes one system call, which submits everything
+//! and waits when there is nothing else to do.
+
+#![allow(unsafe_code)]
+
+mod accept;
+mod life;
+mod peers;
+mod receive;
+mod send;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use io_uring::opcode;
+use io_uring::squeue::{self, Flags};
+use io_uring::types::Fd;
+
+use super::clock::{Clock, monotonic_us};
+use super::connection::{Connections, Lingering};
+use super::counters::add;
+use super::listener::Listener;
+use super::machine::Machine;
+use super::mesh::{Door, Inbox, Mesh};
+use super::ring::{Buffers, Features, Ring, RingError};
+use super::token::{Op, Token};
+use crate::base::id::ShardId;
+use crate::base::time::Now;
+use crate::coordinator::{ConnId, Event};
+
+/// After being told to end, connections have so long to take their last replies.
+const FAREWELL_US: u64 = 500_000;
+/// How soon a lane that was full is tried again.
+const LANE_RETRY_US: u64 = 50;
+
+/// What a shard's loop is made of.
+pub struct Parts<M: Machine> {
+    /// Which shard.
+    pub id: ShardId,
+    /// Its machine.
+    pub machine: M,
+    /// Its ring.
+    pub ring: Ring,
+    /// All shards.
+    pub mesh: Arc<Mesh<M::Moved>>,
+    /// Its lanes.
+    pub inbox: Inbox<M::Moved>,
+    /// Where clients come from; every shard knows all, the first one accepts.
+    pub listeners: Arc<[Listener]>,
+    /// How long to look for work before sleeping, microseconds.
+    pub spin_us: u64,
+}
+
+/// A shard's loop.
+pub struct Worker<M: Machine> {
+    id: ShardId,
+    machine: M,
+    ring: Ring,
+    features: Features,
+    buffers: Option<Buffers>,
+    /// Where bytes are read to when there are no buffers in the ring.
+    scratch: Vec<u8>,
+    mesh: Arc<Mesh<M::Moved>>,
+    inbox: Inbox<M::Moved>,
+    listeners: Arc<[Listener]>,
+    spin_us: u64,
+    clock: Clock,
+    now: Now,
+    connections: Connections,
+    /// Sends whose fate the next completions tell.
+    trying: Vec<Token>,
+    /// Connections for which something other than the usual is to be done in this pass.
+    unsettled: Vec<ConnId>,
+    /// Connections with more to read than one pass reads; without a buffer ring only.
+    unread: Vec<Token>,
+    lingering: Lingering,
+    accepting: accept::Accepting,
+    /// Whose lane was full.
+    stalled: bool,
+    /// There is more to do that no completion will announce.
+    again: bool,
+    /// Set when told to end: by when at the latest.
+    ends_at_us: Option<u64>,
+    bell_count: Box<[u8; 8]>,
+}
+
+impl<M: Machine> Worker<M> {
+    /// A loop that has not begun; the ring must belong to the calling thread.
+    pub fn new(parts: Parts<M>) -> Result<Self, RingError> {
+        let buffers = parts.ring.buffers()?;
+        let scratch = if buffers.is_none() { receive::SCRATCH_BYTES } else { 0 };
+        let mut clock = Clock::default();
+        Ok(Worker {
+            id: parts.id,
+            machine: parts.machine,
+            features: parts.ring.features(),
+            ring: parts.ring,
+            buffers,
+            scratch: vec![0; scratch],
+            accepting: accept::Accepting::new(parts.listeners.len()),
+            mesh: parts.mesh,
+            inbox: parts.inbox,
+            listeners: parts.listeners,
+            spin_us: parts.spin_us,
+            now: clock.read(),
+            clock,
+            connections: Connections::default(),
+            trying: Vec::new(),
+            unsettled: Vec::new(),
+            unread: Vec::new(),
+            lingering: Lingering::default(),
+            stalled: false,
+            again: false,
+            ends_at_us: None,
+            bell_count: Box::new([0; 8]),
+        })
+    }
+
+    /// What the loop's ring can do.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Runs until told to end and all replies are out.
+    pub fn run(mut self) -> io::Result<()> {
+        self.listen_to_bell()?;
+        if self.id == ShardId(0) {
+            self.accept_everywhere()?;
+        }
+        while !self.has_ended() {
+            self.pass()?;
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self) -> io::Result<()> {
+        self.now = self.clock.read();
+        self.machine.set_now(self.now);
+        self.again = false;
+        self.handle_completions()?;
+        self.fetch()?;
+        if self.machine.next_deadline_us().is_some_and(|at| at <= self.now.mono_us) {
+            self.machine.tick();
+        }
+        self.run_own_timers()?;
+        self.handle_events()?;
+        self.send_batches()?;
+        add(&self.door().counters.passes, 1);
+        self.submit_and_wait()
+    }
+
+    fn handle_completions(&mut self) -> io::Result<()> {
+        while let Some(completion) = self.ring.next() {
+            let token = Token::decode(completion.user_data());
+            let (result, flags) = (completion.result(), completion.flags());
+            match token.op {
+                Op::Receive => self.received(token, result, flags)?,
+                Op::TrySend => self.try_failed(token, result)?,
+                Op::Send => self.send_ended(token, result)?,
+                Op::Accept => self.accepted(token, result, flags)?,
+                Op::Bell => self.listen_to_bell()?,
+                Op::Ring => self.mesh.door(ShardId(token.index as u16)).bell().ring(),
+                Op::Ignored | Op::Rung => {}
+            }
+        }
+        self.conclude_tries()?;
+        self.read_on()
+    }
+
+    /// Does what the machine asks for, and what follows from it, until both are done.
+    fn handle_events(&mut self) -> io::Result<()> {
+        loop {
+            while let Some(event) = self.machine.next_event() {
+                match event {
+                    Event::Flush(conn) => self.flush(conn)?,
+                    Event::Close(conn) => self.end(conn),
+                    Event::PauseReading(conn) => self.pause(conn)?,
+                    Event::ResumeReading(conn) => self.resume(conn),
+                    Event::Move(conn, to) => self.leave(conn, to),
+                    Event::Shutdown => self.mesh.stop(),
+                }
+            }
+            if self.unsettled.is_empty() {
+                return Ok(());
+            }
+            for conn in std::mem::take(&mut self.unsettled) {
+                self.settle(conn)?;
+            }
+        }
+    }
+
+    fn run_own_timers(&mut self) -> io::Result<()> {
+        self.give_up_lingering()?;
+        self.retry_accepting()?;
+        if self.mesh.is_stopping() && self.ends_at_us.is_none() {
+            self.ends_at_us = Some(self.now.mono_us + FAREWELL_US);
+            self.stop_accepting()?;
+            for conn in self.connections.ids() {
+                self.end(conn);
+            }
+        }
+        Ok(())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ends_at_us
+            .is_some_and(|at| self.connections.len() == 0 || at <= self.now.mono_us)
+    }
+
+    fn submit_and_wait(&mut self) -> io::Result<()> {
+        if let Some(buffers) = &mut self.buffers {
+            buffers.publish();
+        }
+        let Some(timeout_us) = self.may_wait() else {
+            return self.ring.enter(0, None);
+        };
+        if self.mesh.doors().len() == 1 {
+            // Nobody puts anything into the lanes. The outside rings the bell, which is a completion.
+            return self.ring.enter(1, timeout_us);
+        }
+        if self.spin_us > 0 {
+            self.ring.enter(0, None)?;
+            if self.spin(timeout_us) {
+                return Ok(());
+            }
+        }
+        self.sleep(timeout_us)
+    }
+
+    /// How long the kernel may make us wait (`None` inside: for ever); `None` when there is more to do now.
+    fn may_wait(&self) -> Option<Option<u64>> {
+        if self.again || self.mesh.is_stopping() && self.ends_at_us.is_none() || self.has_ended() {
+            return None;
+        }
+        let retry_us = self.stalled.then_some(self.now.mono_us + LANE_RETRY_US);
+        let deadlines = [
+            self.machine.next_deadline_us(),
+            self.lingering.next_deadline_us(),
+            self.accepting.retry_at_us(),
+            self.ends_at_us,
+            retry_us,
+        ];
+        match deadlines.into_iter().flatten().min() {
+            None => Some(None),
+            Some(at) if at <= self.now.mono_us => None,
+            Some(at) => Some(Some(at - self.now.mono_us)),
+        }
+    }
+
+    /// Looks for work for a while; true when there is some.
+    fn spin(&mut self, timeout_us: Option<u64>) -> bool {
+        let start_us = monotonic_us();
+        let until_us = start_us + self.spin_us.min(timeout_us.unwrap_or(u64::MAX));
+        loop {
+            for _ in 0..32 {
+                if !self.inbox.is_empty() || self.ring.is_ready() {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            if monotonic_us() >= until_us {
+                return false;
+            }
+        }
+    }
+
+    fn sleep(&mut self, timeout_us: Option<u64>) -> io::Result<()> {
+        // When completions wait already, the call returns at once: peers need not ring.
+        if self.ring.is_ready() || !self.door().fall_asleep(&self.inbox) {
+            return self.ring.enter(0, None);
+        }
+        add(&self.door().counters.sleeps, 1);
+        let outcome = self.ring.enter(1, timeout_us);
+        self.door().wake_up();
+        outcome
+    }
+
+    fn door(&self) -> &Door<M::Moved> {
+        self.mesh.door(self.id)
+    }
+
+    /// Keeps a read of the doorbell's counter under way.
+    fn listen_to_bell(&mut self) -> io::Result<()> {
+        let bell = Fd(self.door().bell().fd());
+        let entry = opcode::Read::new(bell, self.bell_count.as_mut_ptr(), 8)
+            .build()
+            .user_data(Token::plain(Op::Bell, 0).encode());
+        // SAFETY: the eight bytes are on the heap, and are leaked in `drop` while the read may be under way.
+        unsafe { self.ring.push(&entry) }
+    }
+
+    /// Queues an operation that names no memory.
+    fn push_plain(&mut self, entry: &squeue::Entry) -> io::Result<()> {
+        // SAFETY: the callers build operations of descriptors and numbers only.
+        unsafe { self.ring.push(entry) }
+    }
+
+    /// Asks the kernel to end an operation early; its own completion tells how it ended.
+    fn cancel(&mut self, target: Token) -> io::Result<()> {
+        let mut entry = opcode::AsyncCancel::new(target.encode())
+            .build()
+            .user_data(Token::plain(Op::Ignored, 0).encode());
+        if self.features.silent_success {
+            entry = entry.flags(Flags::SKIP_SUCCESS);
+        }
+        self.push_plain(&entry)
+    }
+}
+
+impl<M: Machine> Drop for Worker<M> {
+    fn drop(&mut self) {
+        // The kernel may still hold what the ring was given: the counter's place, and buffers of peers that do not read.
+        // A loop ends with its process, so leaking costs nothing.
+        std::mem::forget(std::mem::take(&mut self.bell_count));
+        for conn in self.connections.ids() {
+            std::mem::forget(std::mem::take(&mut self.connections.remove(conn).buffer));
+            self.mesh.connections().fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
