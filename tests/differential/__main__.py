@@ -12,10 +12,12 @@ import traceback
 import blocking
 import fault
 import intended
+import payload_suite
 import scenario
 import script_files
 import servers
 import wire
+from events import EventSuite
 from random_suite import RandomSuite
 
 DEFAULT_PORT = 21110
@@ -35,7 +37,7 @@ def options_of(argv):
     parser.add_argument("--seconds", type=float, default=86_400, help="stop random sequences after this time")
     parser.add_argument("--group", default="", help="session kinds, comma separated")
     parser.add_argument("--skip", default="", help="commands not to send, comma separated")
-    parser.add_argument("--suite", default="random,wire,sessions,blocking", help="what to run, comma separated")
+    parser.add_argument("--suite", default="random,wire,sessions,blocking,events,payloads", help="what to run, comma separated")
     parser.add_argument("--scripts", type=int, default=30, help="generated blocking scripts")
     parser.add_argument("--self-test", action="store_true", help="check that the harness finds planted faults")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of some twenty ports")
@@ -62,6 +64,13 @@ def say(text):
     print(text, flush=True)
 
 
+def event_options(options):
+    """Listening is slower, and much of it repeats: a tenth of the commands."""
+    fewer = argparse.Namespace(**vars(options))
+    fewer.commands = options.commands // 10
+    return fewer
+
+
 def run_suites(reference, others, resp_version, options):
     """All wanted suites of one protocol version; how much agreed, what failed."""
     random_suite = RandomSuite(reference, others, resp_version, options, say)
@@ -72,6 +81,8 @@ def run_suites(reference, others, resp_version, options):
         "random": random_suite.run,
         "wire": lambda: wire.run(reference, others, resp_version, options.seed, say),
         "sessions": lambda: scenario.run(script_files.load(script_files.SESSIONS), reference, others, resp_version, say, available),
+        "events": EventSuite(reference, others, resp_version, event_options(options), say).run,
+        "payloads": lambda: payload_suite.run(reference, others, resp_version, options.seed, say),
         "blocking": lambda: scenario.run({**written, **generated}, reference, others, resp_version, say, available),
     }
     compared, failures = 0, []

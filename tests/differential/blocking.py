@@ -1,4 +1,4 @@
-"""Generates scripts in which some connections block and one feeds them."""
+"""Generates scripts of several connections: some block and one feeds them, or all watch and transact."""
 
 import random
 
@@ -15,7 +15,9 @@ def generated(seed):
     line to a blocked connection simply waits its turn there.
     """
     rng = random.Random(f"blocking {seed}")
-    kind = rng.choice(["list", "list", "zset", "stream"])
+    kind = rng.choice(["list", "list", "zset", "stream", "watch"])
+    if kind == "watch":
+        return [f"{rng.choice(LETTERS)}: {_watching(rng)}" for _ in range(2 * STEPS)]
     lines = []
     if kind == "stream":
         lines += [f"D: XGROUP CREATE {key} g $ MKSTREAM" for key in KEYS[:3]]
@@ -27,6 +29,19 @@ def generated(seed):
         else:
             lines.append(f"{letter}: {_blocking(rng, kind)}")
     return lines
+
+
+def _watching(rng):
+    """A step of connections that watch, change and transact on few keys."""
+    key, other = rng.sample(KEYS, 2)
+    return rng.choice(
+        [
+            f"WATCH {key}", f"WATCH {key} {other}", "UNWATCH", "MULTI", "MULTI", "EXEC", "EXEC", "EXEC", "DISCARD",
+            f"SET {key} v{rng.randrange(100)}", f"GET {key}", f"INCR {key}", f"DEL {key}", f"RENAME {key} {other}",
+            f"MSET {key} 1 {other} 2", f"MGET {' '.join(KEYS)}", f"COPY {key} {other} REPLACE", "FLUSHALL",
+            f"EXPIRE {key} 1000", f"PERSIST {key}", f"RPUSH {key} a", f"LPOP {key}", f"EXPIRE {key} -1", f"TOUCH {key}",
+        ]
+    )
 
 
 def _blocking(rng, kind):

@@ -6,7 +6,7 @@ key's content with the command that its type asks for.
 
 import rules
 from resp import parse_all
-from values import ALL_KEYS
+from values import ALL_KEYS, TYPES
 
 DATABASES = (0, 1)
 CONTENT = {
@@ -18,12 +18,25 @@ CONTENT = {
     b"stream": [[b"XINFO", b"STREAM", None, b"FULL", b"COUNT", b"0"]],
 }
 
+TYPE_OF_GROUP = {
+    "string": b"string",
+    "bitmap": b"string",
+    "hyperloglog": b"string",
+    "list": b"list",
+    "set": b"set",
+    "hash": b"hash",
+    "sorted-set": b"zset",
+    "geo": b"zset",
+    "stream": b"stream",
+}
 
-def _about(key):
-    return [[b"TYPE", key], [b"OBJECT", b"ENCODING", key], [b"PTTL", key]]
+
+def _about(key, encodings=True):
+    structure = [b"OBJECT", b"ENCODING", key] if encodings else [b"EXISTS", key]
+    return [[b"TYPE", key], structure, [b"PTTL", key]]
 
 
-def compare(player, others, at):
+def compare(player, others, at, encodings=True):
     """The differences in state by server name."""
     found = {}
     for database in DATABASES:
@@ -31,7 +44,7 @@ def compare(player, others, at):
         if not targets:
             return found
         survey = [[b"SELECT", b"%d" % database], [b"KEYS", b"*"]]
-        survey += [command for key in ALL_KEYS for command in _about(key)] if database == 0 else []
+        survey += [command for key in ALL_KEYS for command in _about(key, encodings)] if database == 0 else []
         # Last: what is expired counts until it is touched.
         survey += [[b"DBSIZE"]] if database == 0 else []
         replies = _round(player, survey, targets, at, found)
@@ -40,16 +53,23 @@ def compare(player, others, at):
         keys = [item[1] for item in replies[1][1]] if replies[1][0] == "*" else []
         if database == 0:
             types = {key: replies[2 + 3 * index][1] for index, key in enumerate(ALL_KEYS)}
-            # Keys outside the pool, from damaged commands, by name alone.
-            details = [command for key in keys for command in _content(key, types.get(key))]
+            strangers = [key for key in keys if key not in types]
+            details = [command for key in strangers for command in _about(key, encodings)]
+            details += [command for key in keys for command in _content(key, types.get(key) or _type_by_letter(key))]
         else:
-            details = [command for key in keys for command in _about(key)]
+            details = [command for key in keys for command in _about(key, encodings)]
         targets = [each for each in targets if each.name not in found]
         if details and targets:
             _round(player, details + [[b"SELECT", b"0"]], targets, at, found)
         elif targets:
             _round(player, [[b"SELECT", b"0"]], targets, at, found)
     return found
+
+
+def _type_by_letter(key):
+    """The type that a key outside the pool has if its name is kept."""
+    group = next((group for group, letter in TYPES.items() if key.startswith(letter + b":")), None)
+    return TYPE_OF_GROUP.get(group)
 
 
 def _content(key, kind):

@@ -1,0 +1,99 @@
+"""Keyspace events of random sequences: a second connection listens on each server.
+
+After each batch the player publishes a mark; what the listener heard before it
+is compared in order. Expiry events come when a server notices, and are left out.
+"""
+
+from compare import Difference, Player
+from random_suite import RandomSuite
+from resp import Closed, Connection, Silent
+
+MARK_CHANNEL = b"mark"
+LEFT_OUT = (b"expired", b"hexpired")
+# Without misses: SORT BY looks weights up in the order of the hash table.
+FLAGS = "KEAn"
+
+
+class Listener:
+    """A connection that hears all keyspace events of a server."""
+
+    def __init__(self, port):
+        self.connection = Connection(port)
+        self.connection.call("PSUBSCRIBE", "__key*__:*")
+        self.connection.call("SUBSCRIBE", MARK_CHANNEL)
+
+    def until_mark(self):
+        """Events up to the mark as (channel, payload)."""
+        events = []
+        while True:
+            _, items = self.connection.read_reply()
+            if items[0][1] == b"message" and items[1][1] == MARK_CHANNEL:
+                return events
+            channel, payload = items[-2][1], items[-1][1]
+            if channel.rsplit(b":", 1)[-1] not in LEFT_OUT and payload not in LEFT_OUT:
+                events.append((channel, payload))
+
+
+class EventPlayer(Player):
+    """A player that also compares what the listeners heard."""
+
+    def __init__(self, reference, others, prelude=()):
+        super().__init__(reference, others, prelude)
+        self.listeners = {each.name: Listener(each.port) for each in (reference, *others)}
+
+    def _reset(self, targets):
+        super()._reset(targets)
+        self._heard(targets)
+
+    def _heard(self, targets):
+        """What each target's listener heard since the last call; None if it fell silent."""
+        self.exchange([[b"PUBLISH", MARK_CHANNEL, b""]], targets)
+        heard = {}
+        for target in targets:
+            try:
+                heard[target.name] = self.listeners[target.name].until_mark()
+            except (Closed, Silent, OSError):
+                heard[target.name] = None
+                self.listeners[target.name] = Listener(target.port)
+        return heard
+
+    def _batch(self, batch, start, others):
+        found = super()._batch(batch, start, others)
+        left = [each for each in others if each.name not in found]
+        heard = self._heard([self.reference, *left])
+        ours = heard[self.reference.name]
+        for target in left:
+            theirs = heard[target.name]
+            if theirs == ours:
+                self.compared += len(ours)
+                continue
+            found[target.name] = _difference(ours, theirs, target.name, start + len(batch))
+        return found
+
+
+def _difference(ours, theirs, name, at):
+    if theirs is None:
+        return Difference("events", [b"EVENTS"], "heard", "silent", name, at)
+    index = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
+    here, there = (_event(each, index) for each in (ours, theirs))
+    return Difference("events", [b"EVENTS", here.split(b" ")[0]], here.decode("latin-1"), there.decode("latin-1"), name, at)
+
+
+def _event(events, index):
+    return b" ".join(events[index]) if index < len(events) else b"(none)"
+
+
+class EventSuite(RandomSuite):
+    """Random sequences with listeners; the same reports."""
+
+    def run(self):
+        for target in self.targets:
+            connection = Connection(target.port)
+            if connection.call("CONFIG", "SET", "notify-keyspace-events", FLAGS) != ("+", b"OK"):
+                self.out(f"{target.name} refuses notify-keyspace-events: no event suite")
+                return 0, []
+        return super().run()
+
+    def _players(self):
+        player = EventPlayer(self.targets[0], self.targets[1:])
+        return player, player
