@@ -61,7 +61,16 @@ const fn prepared(
 /// Every named test.
 pub const TESTS: &[NamedTest] = &[
     plain("ping", &["PING"]),
-    plain("set", &["SET {key} {value}"]),
+    // Overwriting from the start: creating the keys would make the first part of the run another test.
+    NamedTest {
+        name: "set",
+        commands: &["SET {key} {value}"],
+        preparation: Some(Preparation {
+            reset: None,
+            command: "SET key:{seq} {value}",
+            amount: Amount::Keyspace,
+        }),
+    },
     NamedTest {
         name: "get",
         commands: &["GET {key}"],

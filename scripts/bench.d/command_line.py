@@ -1,0 +1,74 @@
+"""The command line of scripts/bench.
+
+Owns the options and their defaults; must not know how anything is measured.
+"""
+
+import argparse
+import os
+
+import compare
+import growth
+import handoff
+import idle
+import load
+import memory
+import servers
+import shards
+
+
+class Options(argparse.Namespace):
+    """What the command line says, and what follows from it."""
+
+    def chosen(self, *kinds):
+        """The kinds of server that --only leaves."""
+        return [kind() for kind in kinds if self.only in (None, kind.__name__)]
+
+
+def parser_of(description):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--rounds", type=int, default=None, help="alternating rounds (7; growth 2)")
+    shared.add_argument("--seconds", type=float, default=1.5, help="measured seconds of a test")
+    shared.add_argument("--json", metavar="FILE", help="append one line of JSON per measurement")
+    shared.add_argument("--port", type=int, default=21050)
+    shared.add_argument("--no-build", action="store_true", help="use target/release as it is")
+    shared.add_argument("--only", choices=["corelane", "valkey"], help="leave the other out")
+    shared.add_argument("--server-core", default="0")
+    shared.add_argument("--client-core", default="1")
+    shared.add_argument("--keyspace", type=int, default=100_000)
+    shared.add_argument("--connections", type=int, default=50)
+    shared.add_argument("--value-bytes", type=int, default=64)
+    add = lambda name: commands.add_parser(name, parents=[shared])
+    add("compare").add_argument("tests", nargs="*", metavar="TEST:PIPELINE")
+    add("types")
+    add("shards")
+    pairs = add("handoff")
+    pairs.add_argument("--rate", type=int, default=1000, help="elements pushed per second")
+    pairs.add_argument("--spin", action="store_true", help="let the client poll, so that its own wake-up does not count")
+    add("growth").add_argument("--keys", type=int, default=10_000_000)
+    add("idle").add_argument("--idle-connections", type=int, default=10_000)
+    add("memory").add_argument("--filter", help="only data sets whose name holds this text")
+    return parser
+
+
+def main(description):
+    """Carries the command out; returns the exit status."""
+    options = parser_of(description).parse_args(namespace=Options())
+    if not {int(options.server_core), int(options.client_core)} <= os.sched_getaffinity(0):
+        raise SystemExit("bench: server and client each need a core of their own; see --server-core and --client-core")
+    options.rounds = options.rounds or (2 if options.command == "growth" else 7)
+    options.results = load.Results(options.json)
+    if not options.no_build:
+        servers.build()
+    run = {
+        "compare": lambda: compare.compare(options, options.tests or compare.CORE_TESTS),
+        "types": lambda: compare.compare(options, compare.TYPE_TESTS),
+        "shards": lambda: shards.shards(options),
+        "handoff": lambda: handoff.handoff(options),
+        "growth": lambda: growth.growth(options),
+        "idle": lambda: idle.idle(options),
+        "memory": lambda: memory.memory(options),
+    }
+    run[options.command]()
+    return 0
