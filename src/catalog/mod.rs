@@ -17,6 +17,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
 
 #[rustfmt::skip] // A line each, so that families are added side by side.
 const FAMILIES: &[&[&[Command]]] = &[
+    family::connection::COMMANDS,
     family::list::COMMANDS,
     family::pubsub::COMMANDS,
     family::sorted_set::COMMANDS,

@@ -67,8 +67,8 @@ pub enum Error {
     DiscardWithoutMulti,
     /// WATCH inside MULTI.
     WatchInMulti,
-    /// A command that may not be queued.
-    NotAllowedInMulti,
+    /// A command that may not be queued, with its full lower-case name.
+    NotAllowedInMulti(String),
     /// EXEC after a command was refused while queueing.
     ExecAbort,
     /// The memory limit is reached and nothing can be evicted.
@@ -119,7 +119,6 @@ impl Error {
             Error::ExecWithoutMulti => "ERR EXEC without MULTI",
             Error::DiscardWithoutMulti => "ERR DISCARD without MULTI",
             Error::WatchInMulti => "ERR WATCH inside MULTI is not allowed",
-            Error::NotAllowedInMulti => "ERR Command not allowed inside a transaction",
             Error::ExecAbort => "EXECABORT Transaction discarded because of previous errors.",
             Error::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
             Error::Text(text) => text,
@@ -137,6 +136,9 @@ impl Error {
             }
             Error::UnknownSubcommand { name, container } => {
                 [b"ERR unknown subcommand '", name.as_slice(), b"'. Try ", container.as_bytes(), b" HELP."].concat()
+            }
+            Error::NotAllowedInMulti(name) => {
+                format!("ERR Command '{name}' not allowed inside a transaction").into_bytes()
             }
             Error::SubscribedOnly(name) => format!(
                 "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"

@@ -10,6 +10,7 @@ pub mod local;
 pub mod session;
 pub mod spec;
 pub mod subscriptions;
+pub mod syntax;
 
 pub use args::{Args, Span};
 pub use context::{Caller, Context, Keys};

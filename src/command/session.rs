@@ -76,6 +76,8 @@ pub struct Session {
     pub lib_name: Box<[u8]>,
     /// CLIENT SETINFO LIB-VER.
     pub lib_version: Box<[u8]>,
+    /// CLIENT CAPA REDIRECT.
+    pub redirect_capable: bool,
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
     /// CLIENT NO-TOUCH.
@@ -128,6 +130,7 @@ impl Session {
             name: Box::default(),
             lib_name: Box::default(),
             lib_version: Box::default(),
+            redirect_capable: false,
             no_evict: false,
             no_touch: false,
             reply_mode: ReplyMode::On,

@@ -97,7 +97,7 @@ bits! {
         /// Not shown by MONITOR.
         SKIP_MONITOR = 9, "skip_monitor";
         /// Not in the slow log.
-        SKIP_SLOWLOG = 10, "skip_slowlog";
+        SKIP_SLOWLOG = 10, "skip_commandlog";
         /// Accepts keys of a slot that is being imported.
         ASKING = 11, "asking";
         /// O(1) or O(log n).
@@ -461,6 +461,8 @@ pub enum Exec {
 pub struct Command {
     /// Upper-case name; a subcommand's own name without its container.
     pub name: &'static str,
+    /// The name of the container that a subcommand belongs to.
+    pub container: Option<&'static str>,
     /// One sentence.
     pub summary: &'static str,
     /// Version of the first appearance.
@@ -498,6 +500,7 @@ impl Command {
     pub const fn new(name: &'static str, summary: &'static str, group: Group) -> Self {
         Command {
             name,
+            container: None,
             summary,
             since: "1.0.0",
             complexity: "O(1)",
@@ -513,6 +516,20 @@ impl Command {
             for_subscribers: false,
             exec: Exec::Container,
             subcommands: &[],
+        }
+    }
+
+    /// It is a subcommand of `container`, named in upper case.
+    pub const fn inside(mut self, container: &'static str) -> Self {
+        self.container = Some(container);
+        self
+    }
+
+    /// The name in lower case, with its container's: `get`, `config|get`.
+    pub fn full_name(&self) -> String {
+        match self.container {
+            Some(container) => format!("{container}|{}", self.name).to_ascii_lowercase(),
+            None => self.name.to_ascii_lowercase(),
         }
     }
 

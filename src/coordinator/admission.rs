@@ -32,7 +32,7 @@ fn find(args: Args<'_>) -> Result<&'static Command, Error> {
         return Err(unknown(args));
     };
     if command.subcommands.is_empty() || args.len() == 1 && command.arity.allows(1) {
-        return check_arity(command, args, || command.name.to_ascii_lowercase());
+        return check_arity(command, args);
     }
     let Some(name) = args.get(1) else {
         return Err(Error::Arity(command.name.to_ascii_lowercase()));
@@ -43,21 +43,15 @@ fn find(args: Args<'_>) -> Result<&'static Command, Error> {
             container: command.name,
         });
     };
-    check_arity(sub, args, || {
-        format!("{}|{}", command.name, sub.name).to_ascii_lowercase()
-    })
+    check_arity(sub, args)
 }
 
 #[inline]
-fn check_arity(
-    command: &'static Command,
-    args: Args<'_>,
-    name: impl Fn() -> String,
-) -> Result<&'static Command, Error> {
+fn check_arity(command: &'static Command, args: Args<'_>) -> Result<&'static Command, Error> {
     if command.arity.allows(args.len()) {
         Ok(command)
     } else {
-        Err(Error::Arity(name()))
+        Err(Error::Arity(command.full_name()))
     }
 }
 
@@ -84,7 +78,7 @@ fn not_in_multi(command: &Command) -> Error {
     match command.exec {
         crate::command::Exec::Control(crate::command::Control::Multi) => Error::NestedMulti,
         crate::command::Exec::Control(crate::command::Control::Watch) => Error::WatchInMulti,
-        _ => Error::NotAllowedInMulti,
+        _ => Error::NotAllowedInMulti(command.full_name()),
     }
 }
 
@@ -93,5 +87,5 @@ fn check_subscriber(conn: &Connection, command: &'static Command) -> Result<(), 
     if command.for_subscribers || !conn.session.subscribed_only() {
         return Ok(());
     }
-    Err(Error::SubscribedOnly(command.name.to_ascii_lowercase()))
+    Err(Error::SubscribedOnly(command.full_name()))
 }

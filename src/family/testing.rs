@@ -3,6 +3,8 @@
 //! Owns the stand-in for what a connection and its shards do around a command (lookup, arity, routing by the first key).
 //! Knows no socket and no time: the clock stands still until a test moves it.
 
+pub mod sessions;
+
 use crate::base::hash::table_hash;
 use crate::base::id::{DbIndex, ShardId};
 use crate::base::rng::Rng;
@@ -192,19 +194,17 @@ fn lookup(args: Args<'_>) -> Result<&'static Command, Error> {
         arguments: Vec::new(),
     };
     let mut command = catalog::find(args.at(0)).ok_or_else(unknown)?;
-    let mut name = command.name.to_ascii_lowercase();
     if let (false, Some(word)) = (command.subcommands.is_empty(), args.get(1)) {
         let container = command;
         command = catalog::find_sub(container, word).ok_or_else(|| Error::UnknownSubcommand {
             name: word.to_vec(),
             container: container.name,
         })?;
-        name = format!("{name}|{}", command.name.to_ascii_lowercase());
     }
     if command.arity.allows(args.len()) {
         Ok(command)
     } else {
-        Err(Error::Arity(name))
+        Err(Error::Arity(command.full_name()))
     }
 }
 

@@ -38,9 +38,10 @@ class Server:
                 raise RuntimeError(f"{self.name} did not start:\n{self.log_tail()}")
             try:
                 connection = Connection(self.port, timeout_s=1.0)
-                connection.call("PING")
+                reply = connection.call("PING")
                 connection.close()
-                return
+                if reply == ("+", b"PONG"):
+                    return
             except (OSError, Closed, Silent):
                 pass
             time.sleep(0.02)
