@@ -26,8 +26,11 @@ def one(generator):
 
 
 def _size(values):
-    """Mostly small; sometimes past the limits of the compact encodings."""
-    return 1 + int(values.random() * 6) if values.random() < 0.93 else 140
+    """Mostly small; sometimes past the compact encodings, rarely several nodes long."""
+    chance = values.random()
+    if chance < 0.93:
+        return 1 + int(values.random() * 6)
+    return 140 if chance < 0.995 else 1500
 
 
 def _member(values, count, index):
@@ -69,7 +72,8 @@ def _sorted_set(values, key):
 
 def _stream(values, key):
     unit = []
-    for _ in range(1 + int(values.random() * 4)):
+    # Rarely more entries than a node of the stream holds.
+    for _ in range(1 + int(values.random() * 4) if values.random() < 0.99 else 230):
         values.next_stream_ms += 1
         unit.append([b"XADD", key, b"%d-1" % values.next_stream_ms, values.one(v.FIELDS), values.element()])
     if values.random() < 0.7:
