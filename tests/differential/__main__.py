@@ -6,6 +6,7 @@ the shortest command list that shows it, and ends with `N passed, M failed`.
 
 import argparse
 import multiprocessing
+import os
 import sys
 import traceback
 
@@ -42,6 +43,10 @@ def options_of(argv):
     parser.add_argument("--self-test", action="store_true", help="check that the harness finds planted faults")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of some twenty ports")
     options = parser.parse_args(argv)
+    # Servers run in directories of their own.
+    options.valkey = os.path.abspath(options.valkey)
+    if options.corelane != "valkey":
+        options.corelane = os.path.abspath(options.corelane)
     for name, kind in (("shards", int), ("resp", int), ("group", str), ("skip", str), ("suite", str)):
         setattr(options, name, [kind(each) for each in getattr(options, name).split(",") if each])
     return options

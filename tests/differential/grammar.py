@@ -75,6 +75,17 @@ def _argument(doc):
     )
 
 
-def command_names(connection):
-    """The commands that a server has (its COMMAND LIST), in lower case."""
-    return {name.lower() for name in plain(connection.call("COMMAND", "LIST"))}
+def command_names(connection, candidates=()):
+    """The commands that a server has, in lower case.
+
+    A server without COMMAND LIST is asked for each candidate by its name alone.
+    """
+    names = plain(connection.call("COMMAND", "LIST"))
+    if isinstance(names, list):
+        return {name.lower() for name in names}
+    found = set()
+    for name in candidates:
+        reply = connection.call(name)
+        if reply[0] != "-" or not reply[1].startswith(b"ERR unknown command"):
+            found.add(name)
+    return found

@@ -8,6 +8,7 @@ server under test lacks are listed by group and do not count as failures.
 """
 
 import argparse
+import os
 import re
 import sys
 
@@ -189,7 +190,8 @@ def main(argv):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--complete", action="store_true", help="missing commands count as failures")
     options = parser.parse_args(argv)
-    reference = servers.start_valkey(options.valkey, options.port)
+    reference = servers.start_valkey(os.path.abspath(options.valkey), options.port)
+    options.corelane = os.path.abspath(options.corelane) if options.corelane != "valkey" else "valkey"
     if options.corelane == "valkey":
         other = servers.start_valkey(options.valkey, options.port + 1)
     else:

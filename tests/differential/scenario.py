@@ -20,6 +20,8 @@ from resp import Closed, Connection, Silent, encode, parse, show
 REPLY_TIMEOUT_S = 2.0
 # How long a command may take to block or to answer.
 SETTLE_TIMEOUT_S = 1.0
+# A server that cannot tell how many clients are blocked gets that long.
+SETTLE_WITHOUT_INFO_S = 0.02
 # What MONITOR sends: without time and address, and without our own traffic.
 FEED = re.compile(rb"\d+\.\d+ \[(\d+) \S+\] (.*)", re.S)
 OURS = re.compile(rb'"INFO" "clients"|"ECHO" "heard"')
@@ -117,7 +119,10 @@ class Stage:
     def _blocked_clients(self):
         kind, text = self.control.call("INFO", "clients")
         found = re.search(rb"blocked_clients:(\d+)", text or b"") if kind in "$=" else None
-        return int(found.group(1)) if found else 0
+        if found is None:
+            time.sleep(SETTLE_WITHOUT_INFO_S)
+            return len(self.connections)
+        return int(found.group(1))
 
     def heard(self):
         """What every connection has received up to now, by letter."""
