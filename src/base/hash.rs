@@ -1,17 +1,24 @@
 //! The two hashes of a key: CRC16 slots (fixed by the protocol) and table hashes (seeded per process).
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
+
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
 
 use super::id::Slot;
 
 /// How many slots keys are spread over (Valkey Cluster specification).
 pub const SLOTS: u16 = 16_384;
 
-const CRC16_TABLE: [u16; 256] = crc16_table();
+/// Bytes that one step of the checksum takes in.
+const STRIDE: usize = 8;
 
-const fn crc16_table() -> [u16; 256] {
-    let mut table = [0u16; 256];
+/// Entry `[k][byte]` is what `byte` contributes to the checksum when `k` bytes follow it.
+const CRC16_TABLES: [[u16; 256]; STRIDE] = crc16_tables();
+
+const fn crc16_tables() -> [[u16; 256]; STRIDE] {
+    let mut tables = [[0u16; 256]; STRIDE];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = (byte as u16) << 8;
@@ -24,16 +31,34 @@ const fn crc16_table() -> [u16; 256] {
             };
             bit += 1;
         }
-        table[byte] = crc;
+        tables[0][byte] = crc;
         byte += 1;
     }
-    table
+    let mut following = 1;
+    while following < STRIDE {
+        let mut byte = 0;
+        while byte < 256 {
+            let crc = tables[following - 1][byte];
+            tables[following][byte] = (crc << 8) ^ tables[0][(crc >> 8) as usize];
+            byte += 1;
+        }
+        following += 1;
+    }
+    tables
 }
 
-/// CRC16/XMODEM, the checksum that the cluster specification names.
+/// CRC16/XMODEM, the checksum that the cluster specification names. Eight bytes a step (slicing), since every key is routed by it.
 pub fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        (crc << 8) ^ CRC16_TABLE[usize::from((crc >> 8) as u8 ^ byte)]
+    let (strides, rest) = bytes.as_chunks::<STRIDE>();
+    let crc = strides.iter().fold(0u16, |crc, stride| {
+        let [high, low] = crc.to_be_bytes();
+        let [a, b, c, d, e, f, g, h] = stride.map(usize::from);
+        let tables = &CRC16_TABLES;
+        let first = tables[7][a ^ usize::from(high)] ^ tables[6][b ^ usize::from(low)] ^ tables[5][c] ^ tables[4][d];
+        first ^ tables[3][e] ^ tables[2][f] ^ tables[1][g] ^ tables[0][h]
+    });
+    rest.iter().fold(crc, |crc, &byte| {
+        (crc << 8) ^ CRC16_TABLES[0][usize::from((crc >> 8) as u8 ^ byte)]
     })
 }
 
@@ -52,18 +77,25 @@ pub fn hash_tag(key: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The seed with which this process hashes keys: random, so that nobody can prepare colliding keys.
-pub fn state() -> &'static foldhash::quality::FixedState {
-    static STATE: OnceLock<foldhash::quality::FixedState> = OnceLock::new();
+/// How this process hashes keys: with a secret drawn from the system at the first hash, so that nobody can prepare keys that collide.
+/// All of foldhash's parameters are secret: with only its own seed secret, keys that cancel a known parameter would collide.
+fn state() -> &'static SeedableRandomState {
+    static STATE: OnceLock<SeedableRandomState> = OnceLock::new();
     STATE.get_or_init(|| {
-        let seed = foldhash::quality::RandomState::default().hash_one(std::process::id());
-        foldhash::quality::FixedState::with_seed(seed)
+        // Keyed by the operating system's randomness.
+        let secret = std::hash::RandomState::new();
+        let shared = Box::leak(Box::new(SharedSeed::from_u64(secret.hash_one(1))));
+        SeedableRandomState::with_seed(secret.hash_one(2), shared)
     })
 }
 
 /// The hash by which tables place `bytes`; equal on all shards of a process.
+#[inline]
 pub fn table_hash(bytes: &[u8]) -> u64 {
-    state().hash_one(bytes)
+    // Not `hash_one`, which hashes the length as a second word; foldhash mixes it in by itself.
+    let mut hasher = state().build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -74,6 +106,38 @@ mod tests {
     fn slots_are_those_of_the_cluster_specification() {
         assert_eq!(crc16(b"123456789"), 0x31c3);
         assert_eq!(slot(b"foo"), Slot(12182));
+    }
+
+    #[test]
+    fn a_checksum_does_not_depend_on_the_stride() {
+        let shift = |crc: u16| (crc << 1) ^ if crc & 0x8000 != 0 { 0x1021 } else { 0 };
+        let add = |crc: u16, &byte: &u8| (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| shift(crc));
+        let bytes: Vec<u8> = (0..100u32).map(|at| (at * 31 % 251) as u8).collect();
+        for length in 0..bytes.len() {
+            let bitwise = bytes[..length].iter().fold(0, add);
+            assert_eq!(crc16(&bytes[..length]), bitwise, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn similar_keys_hash_evenly() {
+        // Both ends of the hash are used: the first bits choose segments and homes, the last eight are fingerprints.
+        for prefix in [
+            "",
+            "k",
+            "user:",
+            "a rather long prefix of a key, longer than what is hashed at once:",
+        ] {
+            let mut ends = [[0u32; 256]; 2];
+            for number in 0..64 * 1024 {
+                let hash = table_hash(format!("{prefix}{number}").as_bytes());
+                ends[0][(hash >> 56) as usize] += 1;
+                ends[1][(hash & 0xff) as usize] += 1;
+            }
+            // Expected 256 each, with a deviation of 16.
+            let fair = |count: &u32| (146..366).contains(count);
+            assert!(ends.iter().flatten().all(fair), "{prefix}: {ends:?}");
+        }
     }
 
     #[test]
