@@ -2,9 +2,14 @@
 
 mod db;
 mod entry;
+mod prefetch;
+mod table;
+#[cfg(test)]
+mod tests;
 
 pub use db::Db;
 pub use entry::{Entry, StringRef, Value};
+pub use table::Place;
 
 use crate::base::id::DbIndex;
 

@@ -497,22 +497,21 @@ impl Shard {
             return false;
         };
         let mut left = limit;
+        let mut more = false;
         for db in (0..space.databases()).map(|db| DbIndex(db as u32)) {
-            for key in space.db_mut(db).expired(now, left) {
-                space.db_mut(db).remove(&key);
-                self.effects.expired += 1;
+            let taken = space.db_mut(db).take_expired(now, left);
+            left -= taken.len();
+            self.effects.expired += taken.len() as u64;
+            for entry in &taken {
                 self.effects
-                    .changed(db, &key, crate::command::Class::Expired, "expired");
-                left -= 1;
+                    .changed(db, entry.key(), crate::command::Class::Expired, "expired");
             }
-            if left == 0 {
-                break;
-            }
+            more |= space.db(db).next_expiry_hint().is_some_and(|at| at <= now);
         }
         if self.has_aftermath() {
             self.settle(out);
         }
-        left == 0
+        more
     }
 }
 

@@ -23,12 +23,14 @@ use crate::base::time::UnixMillis;
 use crate::types::{Hash, List, Set, SortedSet};
 
 use super::{Value, ValueRef};
+use crate::keyspace::prefetch::prefetch;
 
 /// Strings up to this length live in the entry itself; longer ones in a buffer of their own, which can grow in place.
 pub(super) const EMBEDDED_BYTES_MAX: usize = 1024;
 /// A string that was edited (APPEND, SETRANGE, SETBIT) is embedded only up to this: more edits are likely, each would copy it.
 pub(super) const EDITED_BYTES_MAX: usize = 256;
 
+const CACHE_LINE_BYTES: usize = 64;
 const HEADER_BYTES: usize = size_of::<Header>();
 const EXPIRY_BYTES: usize = 8;
 /// Length and capacity of a buffer.
@@ -412,6 +414,14 @@ impl Entry {
             let address = address.get() & low | usize::from(rank) << RANK_SHIFT;
             address.try_into().expect("the address part is never zero")
         });
+    }
+
+    /// Begins to load the entry's memory: header, key and the first bytes of a short string.
+    #[inline]
+    pub(in crate::keyspace) fn prefetch(&self) {
+        let start = self.base().as_ptr();
+        prefetch(start);
+        prefetch(start.wrapping_add(CACHE_LINE_BYTES));
     }
 
     /// Where the memory begins.
