@@ -2,10 +2,11 @@
 
 use super::effects::{Class, Effects};
 use super::error::Error;
+use crate::base::hash::table_hash;
 use crate::base::id::{ClientId, DbIndex, ShardId};
 use crate::base::time::{Now, UnixMillis};
 use crate::config::Config;
-use crate::keyspace::{Db, Entry, Keyspace};
+use crate::keyspace::{Db, Entry, Keyspace, Place};
 use crate::protocol::reply::Reply;
 use crate::types::{Hash, Kind, List, Set, SortedSet};
 
@@ -80,10 +81,7 @@ macro_rules! typed {
 
         $(#[$doc_or])*
         pub fn $create(&mut self, key: &[u8]) -> Result<&mut $type, Error> {
-            if self.get(key).is_none() {
-                self.insert(Entry::new(key, $new));
-            }
-            self.get_mut(key).and_then(Entry::$write).ok_or(Error::WrongType)
+            self.get_or_insert(key, || Entry::new(key, $new)).$write().ok_or(Error::WrongType)
         }
     };
 }
@@ -98,37 +96,77 @@ impl Keys<'_> {
         self.space.db_mut(self.db)
     }
 
+    /// Where the entry at `key` is, or the hash under which it is missing; an expired one is removed first. One probe.
+    fn find(&mut self, key: &[u8]) -> Result<Place, u64> {
+        let hash = table_hash(key);
+        let db = self.space.db_mut(self.db);
+        let place = db.find(hash, key).ok_or(hash)?;
+        match db.at(place).expires_at() {
+            Some(at) if at <= self.now_ms() => {
+                self.expire(place);
+                Err(hash)
+            }
+            _ => Ok(place),
+        }
+    }
+
+    #[cold]
+    fn expire(&mut self, place: Place) {
+        let entry = self.selected().remove_at(place);
+        self.effects.expired += 1;
+        self.effects.changed(self.db, entry.key(), Class::Expired, "expired");
+    }
+
     /// The entry at `key`, for a command that reads; an expired one is removed first.
     pub fn get(&mut self, key: &[u8]) -> Option<&Entry> {
-        self.get_mut(key).map(|entry| &*entry)
+        let place = self.find(key).ok()?;
+        Some(self.space.db(self.db).at(place))
     }
 
     /// As [`Keys::get`], counted as a hit or miss in the statistics: for commands that only read.
     pub fn lookup(&mut self, key: &[u8]) -> Option<&Entry> {
-        self.drop_if_expired(key);
-        let found = self.space.db_mut(self.db).get(key);
-        *(if found.is_some() {
-            &mut self.effects.hits
-        } else {
-            &mut self.effects.misses
-        }) += 1;
-        found
+        let Ok(place) = self.find(key) else {
+            self.effects.misses += 1;
+            return None;
+        };
+        self.effects.hits += 1;
+        Some(self.space.db(self.db).at(place))
     }
 
     /// The entry at `key`, for a command that changes the value in place; the caller records the change.
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        self.drop_if_expired(key);
-        self.selected().get_mut(key)
+        let place = self.find(key).ok()?;
+        Some(self.selected().at_mut(place))
     }
 
-    fn drop_if_expired(&mut self, key: &[u8]) {
-        let now = self.now_ms();
+    /// The entry at `key`, put there by `make` when there is none; the caller records the change.
+    pub fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Entry) -> &mut Entry {
+        let found = self.find(key);
         let db = self.selected();
-        if db.volatile_len() > 0 && db.get(key).and_then(Entry::expires_at).is_some_and(|at| at <= now) {
-            db.remove(key);
-            self.effects.expired += 1;
-            self.effects.changed(self.db, key, Class::Expired, "expired");
+        let place = found.unwrap_or_else(|hash| db.insert_new(hash, make()));
+        db.at_mut(place)
+    }
+
+    /// Stores a string that expires at `at`, over whatever is there, in the same memory if it can; the caller records the change.
+    /// Answers a collection that was replaced, to be freed where it does not hurt.
+    pub fn put_string(&mut self, key: &[u8], bytes: &[u8], at: Option<UnixMillis>) -> Option<Entry> {
+        let found = self.find(key);
+        let db = self.selected();
+        let place = match found {
+            Err(hash) => {
+                db.insert_new(hash, Entry::string(key, bytes).expiring(at));
+                return None;
+            }
+            Ok(place) => place,
+        };
+        if db.at(place).as_string().is_none() {
+            return Some(db.replace_at(place, Entry::string(key, bytes).expiring(at)));
         }
+        db.at_mut(place).set_string(bytes);
+        if db.at(place).expires_at() != at {
+            db.set_expiry_at(place, at);
+        }
+        None
     }
 
     /// Puts a whole entry in place, over whatever is there; the caller records the change.
@@ -138,8 +176,8 @@ impl Keys<'_> {
 
     /// Takes the entry out; the caller records the change.
     pub fn take(&mut self, key: &[u8]) -> Option<Entry> {
-        self.drop_if_expired(key);
-        self.selected().remove(key)
+        let place = self.find(key).ok()?;
+        Some(self.selected().remove_at(place))
     }
 
     /// Removes a collection that has become empty, with the `del` event that this is.
@@ -212,4 +250,76 @@ impl Keys<'_> {
         Kind::SortedSet,
         SortedSet::new()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_keys(now_ms: i64, space: &mut Keyspace, run: impl FnOnce(&mut Keys<'_>)) -> Effects {
+        let mut effects = Effects::recording();
+        run(&mut Keys {
+            space,
+            db: DbIndex(0),
+            now: Now {
+                unix_us: now_ms * 1000,
+                mono_us: 0,
+            },
+            effects: &mut effects,
+        });
+        effects
+    }
+
+    #[test]
+    fn whoever_meets_an_expired_key_removes_it_and_says_so() {
+        type Meet = fn(&mut Keys<'_>) -> bool;
+        let meetings: [Meet; 5] = [
+            |keys| keys.get(b"k").is_none(),
+            |keys| keys.lookup(b"k").is_none(),
+            |keys| keys.get_mut(b"k").is_none(),
+            |keys| keys.take(b"k").is_none(),
+            |keys| keys.list_or_create(b"k").is_ok_and(|list| list.is_empty()),
+        ];
+        for meet in meetings {
+            let mut space = Keyspace::new(1);
+            let entry = Entry::string(b"k", b"v").expiring(Some(UnixMillis(10)));
+            space.db_mut(DbIndex(0)).insert(entry);
+            let before = with_keys(9, &mut space, |keys| assert!(keys.get(b"k").is_some()));
+            assert_eq!(before.expired, 0);
+            let effects = with_keys(10, &mut space, |keys| assert!(meet(keys)));
+            assert_eq!(effects.expired, 1);
+            assert_eq!(effects.changes[0].event, "expired");
+            assert_eq!(space.db(DbIndex(0)).volatile_len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_string_is_put_over_anything() {
+        let mut space = Keyspace::new(1);
+        with_keys(1, &mut space, |keys| {
+            assert!(keys.put_string(b"k", b"one", None).is_none());
+            assert!(keys.put_string(b"k", b"two", Some(UnixMillis(5))).is_none());
+            let expires_at = |keys: &mut Keys<'_>| keys.get(b"k").and_then(Entry::expires_at);
+            assert_eq!(expires_at(keys), Some(UnixMillis(5)));
+            assert!(keys.put_string(b"k", b"12", None).is_none());
+            assert_eq!(expires_at(keys), None);
+            assert_eq!(keys.get(b"k").map(Entry::encoding), Some("int"));
+            keys.insert(Entry::new(b"k", List::new()));
+            let replaced = keys.put_string(b"k", b"three", None);
+            assert_eq!(replaced.map(|entry| entry.kind()), Some(Kind::List));
+            assert_eq!(keys.kind(b"k"), Some(Kind::String));
+        });
+    }
+
+    #[test]
+    fn what_is_of_another_type_is_not_created_anew() {
+        let mut space = Keyspace::new(1);
+        with_keys(1, &mut space, |keys| {
+            keys.put_string(b"k", b"v", None);
+            assert_eq!(keys.list_or_create(b"k").err(), Some(Error::WrongType));
+            assert_eq!(keys.list(b"k").err(), Some(Error::WrongType));
+            assert!(keys.hash_or_create(b"new").is_ok());
+            assert_eq!(keys.kind(b"new"), Some(Kind::Hash));
+        });
+    }
 }

@@ -3,7 +3,6 @@
 pub mod connection;
 pub mod list;
 pub mod pubsub;
-pub mod server;
 pub mod sorted_set;
 pub mod string;
 pub mod transactions;
