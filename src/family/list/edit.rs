@@ -1,5 +1,6 @@
 //! Commands that change elements in the middle of a list.
 
+use super::limit;
 use super::read::place;
 use crate::base::range;
 use crate::command::effects::Class;
@@ -57,10 +58,14 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn lset(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let key = args.at(1);
+    let limit = limit(ctx);
+    let (key, element) = (args.at(1), args.at(3));
     let list = ctx.keys.list_mut(key)?.ok_or(Error::NoSuchKey)?;
-    let at = place(args.int(2)?, list.len()).ok_or(Error::IndexOutOfRange)?;
-    if !list.set(at, args.at(3)) {
+    let index = args.int(2)?;
+    list.will_grow(limit, 1, element.len());
+    let replaced = place(index, list.len()).is_some_and(|at| list.set(at, element));
+    list.has_shrunk(limit);
+    if !replaced {
         return Err(Error::IndexOutOfRange);
     }
     ctx.reply.ok();
@@ -76,6 +81,7 @@ fn linsert(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     } else {
         return Err(Error::Syntax);
     };
+    let limit = limit(ctx);
     let key = args.at(1);
     let Some(list) = ctx.keys.list_mut(key)? else {
         ctx.reply.int(0);
@@ -86,7 +92,9 @@ fn linsert(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.reply.int(-1);
         return Ok(());
     };
-    list.insert(at + behind, args.at(4));
+    let element = args.at(4);
+    list.will_grow(limit, 1, element.len());
+    list.insert(at + behind, element);
     ctx.reply.count(list.len());
     ctx.keys.changed(key, Class::List, "linsert");
     Ok(())
@@ -97,19 +105,21 @@ fn lrem(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     if count == i64::MIN {
         return Err(super::NOT_IN_RANGE);
     }
-    let (end, limit) = match count {
+    let (end, most) = match count {
         0 => (End::Left, usize::MAX),
         count => {
             let end = if count > 0 { End::Left } else { End::Right };
             (end, usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX))
         }
     };
+    let limit = limit(ctx);
     let key = args.at(1);
     let Some(list) = ctx.keys.list_mut(key)? else {
         ctx.reply.int(0);
         return Ok(());
     };
-    let removed = list.remove_equal(end, limit, args.at(3));
+    let removed = list.remove_equal(end, most, args.at(3));
+    list.has_shrunk(limit);
     ctx.reply.count(removed);
     let emptied = list.is_empty();
     if removed > 0 {
@@ -123,6 +133,7 @@ fn lrem(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn ltrim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let (start, stop) = (args.int(2)?, args.int(3)?);
+    let limit = limit(ctx);
     let key = args.at(1);
     let Some(list) = ctx.keys.list_mut(key)? else {
         ctx.reply.ok();
@@ -131,6 +142,7 @@ fn ltrim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let keep = range::inclusive(start, stop, list.len());
     list.drop_at(End::Right, list.len() - keep.end);
     list.drop_at(End::Left, keep.start);
+    list.has_shrunk(limit);
     let emptied = list.is_empty();
     ctx.reply.ok();
     ctx.keys.changed(key, Class::List, "ltrim");

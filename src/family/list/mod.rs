@@ -11,7 +11,7 @@ mod tests;
 
 use crate::command::effects::Class;
 use crate::command::{Args, Command, Context, Error};
-use crate::types::list::End;
+use crate::types::list::{End, Limit};
 
 /// The family, file by file.
 pub const COMMANDS: &[&[Command]] = &[
@@ -25,6 +25,11 @@ pub const COMMANDS: &[&[Command]] = &[
 /// The error of a count or rank that is the least integer, which has no counterpart above zero.
 const NOT_IN_RANGE: Error =
     Error::Text("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
+
+/// When lists count as long.
+fn limit(ctx: &Context<'_>) -> Limit {
+    Limit::from_directive(ctx.config.list_max_listpack_size)
+}
 
 /// The end that word `at` names.
 fn end_at(args: Args<'_>, at: usize) -> Result<End, Error> {

@@ -1,6 +1,6 @@
 //! Commands that take elements from an end of a list, at once or when there are some.
 
-use super::{end_at, popped};
+use super::{end_at, limit, popped};
 use crate::command::{Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::protocol::reply::Reply;
 use crate::types::Kind;
@@ -154,11 +154,13 @@ fn pop(ctx: &mut Context<'_>, args: Args<'_>, name: &str, end: End) -> Ran {
 
 /// Writes and removes the element at `end`, or writes a null.
 fn pop_one(ctx: &mut Context<'_>, key: &[u8], end: End) -> Ran {
+    let limit = limit(ctx);
     let Some(list) = ctx.keys.list_mut(key)? else {
         ctx.reply.null();
         return Ok(());
     };
     list.pop_with(end, |item| ctx.reply.bulk(item));
+    list.has_shrunk(limit);
     let emptied = list.is_empty();
     popped(ctx, key, end, emptied);
     Ok(())
@@ -166,6 +168,7 @@ fn pop_one(ctx: &mut Context<'_>, key: &[u8], end: End) -> Ran {
 
 /// Writes and removes up to `count` elements of the list at `key`, which exists.
 fn pop_several(ctx: &mut Context<'_>, key: &[u8], end: End, count: i64) -> Ran {
+    let limit = limit(ctx);
     let Some(list) = ctx.keys.list_mut(key)? else {
         return Ok(());
     };
@@ -174,6 +177,7 @@ fn pop_several(ctx: &mut Context<'_>, key: &[u8], end: End, count: i64) -> Ran {
     for _ in 0..count {
         list.pop_with(end, |item| ctx.reply.bulk(item));
     }
+    list.has_shrunk(limit);
     let emptied = list.is_empty();
     popped(ctx, key, end, emptied);
     Ok(())

@@ -1,6 +1,6 @@
 //! Commands that add elements at an end of a list.
 
-use super::pushed;
+use super::{limit, pushed};
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::types::list::End;
 
@@ -68,10 +68,11 @@ fn rpushx(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn push(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Ran {
     let key = args.at(1);
+    let limit = limit(ctx);
+    let items = args.from(2);
     let list = ctx.keys.list_or_create(key)?;
-    for item in args.from(2) {
-        list.push(end, item);
-    }
+    list.will_grow(limit, items.len(), items.clone().map(<[u8]>::len).sum());
+    list.extend(end, items);
     ctx.reply.count(list.len());
     pushed(ctx, key, end);
     Ok(())

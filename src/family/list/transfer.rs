@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{end_at, popped, pushed};
+use super::{end_at, limit, popped, pushed};
 use crate::command::{Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::protocol::reply::Reply;
 use crate::types::Kind;
@@ -147,6 +147,7 @@ fn brpoplpush_timeout(args: Args<'_>) -> Result<f64, Error> {
 
 /// Moves one element from the list at word 1 to the list at word 2 and writes it.
 fn transfer(ctx: &mut Context<'_>, args: Args<'_>, (from, to): Ends) -> Result<Attempt, Error> {
+    let limit = limit(ctx);
     let (source, destination) = (args.at(1), args.at(2));
     if ctx.keys.list(source)?.is_none() {
         return Ok(Attempt::Nothing);
@@ -159,8 +160,11 @@ fn transfer(ctx: &mut Context<'_>, args: Args<'_>, (from, to): Ends) -> Result<A
     let Some(item) = list.pop_with(from, SmallVec::<[u8; 256]>::from_slice) else {
         return Ok(Attempt::Nothing);
     };
+    list.has_shrunk(limit);
     ctx.reply.bulk(&item);
-    ctx.keys.list_or_create(destination)?.push(to, &item);
+    let list = ctx.keys.list_or_create(destination)?;
+    list.will_grow(limit, 1, item.len());
+    list.push(to, &item);
     pushed(ctx, destination, to);
     let emptied = ctx.keys.list(source)?.is_some_and(|list| list.is_empty());
     popped(ctx, source, from, emptied);
