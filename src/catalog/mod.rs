@@ -20,6 +20,7 @@ const FAMILIES: &[&[&[Command]]] = &[
     family::connection::COMMANDS,
     family::list::COMMANDS,
     family::pubsub::COMMANDS,
+    family::server::COMMANDS,
     family::sorted_set::COMMANDS,
     family::string::COMMANDS,
     family::transactions::COMMANDS,

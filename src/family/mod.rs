@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod list;
 pub mod pubsub;
+pub mod server;
 pub mod sorted_set;
 pub mod string;
 pub mod transactions;
