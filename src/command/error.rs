@@ -59,14 +59,10 @@ pub enum Error {
     AuthNotConfigured,
     /// Not allowed while the connection has RESP2 subscriptions; the command's lower-case name.
     SubscribedOnly(String),
-    /// MULTI inside MULTI.
-    NestedMulti,
     /// EXEC without MULTI.
     ExecWithoutMulti,
     /// DISCARD without MULTI.
     DiscardWithoutMulti,
-    /// WATCH inside MULTI.
-    WatchInMulti,
     /// A command that may not be queued, with its full lower-case name.
     NotAllowedInMulti(String),
     /// EXEC after a command was refused while queueing.
@@ -115,10 +111,8 @@ impl Error {
             Error::AuthNotConfigured => {
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
             }
-            Error::NestedMulti => "ERR MULTI calls can not be nested",
             Error::ExecWithoutMulti => "ERR EXEC without MULTI",
             Error::DiscardWithoutMulti => "ERR DISCARD without MULTI",
-            Error::WatchInMulti => "ERR WATCH inside MULTI is not allowed",
             Error::ExecAbort => "EXECABORT Transaction discarded because of previous errors.",
             Error::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
             Error::Text(text) => text,

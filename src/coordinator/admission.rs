@@ -8,6 +8,9 @@ use crate::command::{Args, Command, Error, Flags};
 /// How many bytes of an unknown command's arguments are quoted back.
 const QUOTED_BYTES_MAX: usize = 128;
 
+/// First words of lines of an HTTP request.
+const HTTP_WORDS: [&[u8]; 2] = [b"post", b"host:"];
+
 impl Node {
     /// The command that `args` asks for, if this connection may run it now.
     #[inline]
@@ -17,7 +20,7 @@ impl Node {
             return Err(Error::NoAuth);
         }
         if conn.session.multi.is_some() && command.flags.has(Flags::NO_MULTI) {
-            return Err(not_in_multi(command));
+            return Err(Error::NotAllowedInMulti(command.full_name()));
         }
         if !conn.session.channels.is_empty() || !conn.session.patterns.is_empty() {
             check_subscriber(conn, command)?;
@@ -39,7 +42,7 @@ fn find(args: Args<'_>) -> Result<&'static Command, Error> {
     };
     let Some(sub) = catalog::find_sub(command, name) else {
         return Err(Error::UnknownSubcommand {
-            name: name[..name.len().min(QUOTED_BYTES_MAX)].to_vec(),
+            name: quoted(name, QUOTED_BYTES_MAX).to_vec(),
             container: command.name,
         });
     };
@@ -64,22 +67,32 @@ fn unknown(args: Args<'_>) -> Error {
         }
         let room = QUOTED_BYTES_MAX - arguments.len();
         arguments.push(b'\'');
-        arguments.extend_from_slice(&word[..word.len().min(room)]);
+        arguments.extend_from_slice(quoted(word, room));
         arguments.extend_from_slice(b"' ");
     }
     let name = args.at(0);
     Error::UnknownCommand {
-        name: name[..name.len().min(QUOTED_BYTES_MAX)].to_vec(),
+        name: quoted(name, QUOTED_BYTES_MAX).to_vec(),
         arguments,
     }
 }
 
-fn not_in_multi(command: &Command) -> Error {
-    match command.exec {
-        crate::command::Exec::Control(crate::command::Control::Multi) => Error::NestedMulti,
-        crate::command::Exec::Control(crate::command::Control::Watch) => Error::WatchInMulti,
-        _ => Error::NotAllowedInMulti(command.full_name()),
+/// The beginning of a word as Valkey quotes it: it ends at a zero byte.
+fn quoted(word: &[u8], bytes_max: usize) -> &[u8] {
+    let word = &word[..word.len().min(bytes_max)];
+    word.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Whether a request is a line of an HTTP request, which ends its connection: a browser may have been made to send commands.
+#[cold]
+pub(super) fn is_http(args: Args<'_>) -> bool {
+    let http = HTTP_WORDS.iter().any(|word| args.at(0).eq_ignore_ascii_case(word));
+    if http {
+        log::warn!(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands, as a browser would. Connection aborted."
+        );
     }
+    http
 }
 
 /// With RESP2 a subscriber may only do what concerns subscriptions; RESP3 tells pushes and replies apart.

@@ -12,13 +12,6 @@ impl Node {
         let own = self.shard.id;
         loop {
             let mut busy = false;
-            while let Some(id) = self.resumable.pop() {
-                busy = true;
-                self.resume(id);
-            }
-            while self.run_keyless() {
-                busy = true;
-            }
             let mut replies = std::mem::take(self.out.replies(own));
             busy |= !replies.is_empty();
             for message in replies.messages.drain(..).collect::<Vec<_>>() {
@@ -28,6 +21,14 @@ impl Node {
             busy |= !requests.is_empty();
             for message in requests.messages.drain(..).collect::<Vec<_>>() {
                 self.take_in(own, &requests, message);
+            }
+            // After what they asked of this shard before: a client must not wait twice because it has not left yet.
+            while let Some(id) = self.resumable.pop() {
+                busy = true;
+                self.resume(id);
+            }
+            while self.run_keyless() {
+                busy = true;
             }
             if !busy {
                 return;
@@ -128,6 +129,7 @@ impl Node {
         conn.reply.raw(&reply);
         conn.finish_reply(mark);
         self.end_blocking(origin.conn, &mut conn, Some(from));
-        self.ready(origin.conn, conn);
+        self.resumable.push(origin.conn);
+        self.put_conn(origin.conn, conn);
     }
 }

@@ -40,9 +40,6 @@ impl Node {
     }
 
     pub(super) fn watch(&mut self, id: ConnId, conn: &mut Connection, args: Args<'_>) {
-        if conn.session.multi.is_some() {
-            return conn.reply.error_bytes(&Error::WatchInMulti.line());
-        }
         let db = conn.session.db;
         let is_new = |key: &&[u8]| {
             !conn

@@ -20,6 +20,7 @@ import servers
 import wire
 from events import EventSuite
 from random_suite import RandomSuite
+from resp import Closed, Silent
 
 DEFAULT_PORT = 21110
 # Ports of one worker lie together, workers this far apart.
@@ -92,7 +93,11 @@ def run_suites(reference, others, resp_version, options):
     }
     compared, failures = 0, []
     for name in options.suite:
-        count, found = suites[name]()
+        try:
+            count, found = suites[name]()
+        except (OSError, Closed, Silent) as error:
+            traceback.print_exc()
+            count, found = 0, [(name, "broke off", repr(error))]
         say(f"RESP{resp_version} {name}: {count} agreed, {len(found)} failed")
         compared += count
         failures += found
