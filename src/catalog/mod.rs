@@ -1,5 +1,7 @@
 //! The families assembled once: lookup by name, and what is derived from the declarations.
 
+mod command;
+
 use std::sync::OnceLock;
 
 use hashbrown::HashMap;
@@ -17,6 +19,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
 
 #[rustfmt::skip] // A line each, so that families are added side by side.
 const FAMILIES: &[&[&[Command]]] = &[
+    command::COMMANDS,
     family::connection::COMMANDS,
     family::list::COMMANDS,
     family::pubsub::COMMANDS,

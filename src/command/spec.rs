@@ -493,6 +493,8 @@ pub struct Command {
     pub exec: Exec,
     /// Subcommands of a container.
     pub subcommands: &'static [Command],
+    /// Not for users: its subcommands are not told.
+    pub system: bool,
 }
 
 impl Command {
@@ -516,6 +518,7 @@ impl Command {
             for_subscribers: false,
             exec: Exec::Container,
             subcommands: &[],
+            system: false,
         }
     }
 
@@ -610,6 +613,12 @@ impl Command {
             "what waits must be flagged as blocking"
         );
         self.exec = exec;
+        self
+    }
+
+    /// Not for users: its subcommands are not told.
+    pub const fn system(mut self) -> Self {
+        self.system = true;
         self
     }
 

@@ -26,7 +26,6 @@ pub const COMMANDS: &[Command] = &[
         .arity(Arity::AtLeast(1))
         .flags(UNAUTHENTICATED)
         .acl(Acl::CONNECTION)
-        .deprecated("7.2.0", "just closing the connection")
         .for_subscribers()
         .run(Exec::Control(Control::Quit)),
     Command::new(
