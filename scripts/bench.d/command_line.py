@@ -12,6 +12,7 @@ import handoff
 import idle
 import load
 import memory
+import release
 import servers
 import shards
 
@@ -48,6 +49,9 @@ def parser_of(description):
     pairs.add_argument("--spin", action="store_true", help="let the client poll, so that its own wake-up does not count")
     add("growth").add_argument("--keys", type=int, default=10_000_000)
     add("idle").add_argument("--idle-connections", type=int, default=10_000)
+    lost = add("release")
+    lost.add_argument("--items", type=int, default=release.ITEMS)
+    lost.add_argument("--filter", help="only values of this type")
     add("memory").add_argument("--filter", help="only data sets whose name holds this text")
     return parser
 
@@ -69,6 +73,7 @@ def main(description):
         "growth": lambda: growth.growth(options),
         "idle": lambda: idle.idle(options),
         "memory": lambda: memory.memory(options),
+        "release": lambda: release.release(options),
     }
     run[options.command]()
     return 0

@@ -100,7 +100,7 @@ class Server:
             if self.process.poll() is not None:
                 break
             try:
-                if self.ask("PING").startswith(b"+PONG"):
+                if self.ask("PING"):
                     return
             except OSError:
                 time.sleep(0.05)

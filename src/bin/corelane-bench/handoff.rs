@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::client::Client;
+use crate::kernel::ring::{Event, Ring, Slot};
 use crate::load::latency_histogram;
 use crate::options::{Extent, Options};
 use crate::process::Process;
-use crate::ring::{Event, Ring, Slot};
 use crate::template::request;
 
 /// What the pairs have seen.

@@ -16,13 +16,13 @@ pub fn measure(options: &Options, keys: u64, server: Option<&Process>) -> io::Re
     options.extent = Extent::Operations(keys);
     options.threads = 1;
     options.warmup = std::time::Duration::ZERO;
-    // Gathering arrivals would delay the probe's.
-    options.wake_after = Some(1);
+    options.stalls = true;
     let command = ["SET", "key:{seq}", "{value}"].map(str::to_owned).to_vec();
     let mut works = run::works(&options, &[command])?;
     for (at, link) in works.iter_mut().flat_map(|work| &mut work.links).enumerate() {
         link.observed = at == 0;
         link.pipeline = if at == 0 { 1 } else { options.pipeline };
     }
+    run::watch(&mut works, server);
     run::measure_works(&options, "insert", works, server)
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::ring::{Chunk, Event, Ring, Slot};
+use crate::kernel::cpu_clock::CpuClock;
+use crate::kernel::ring::{Chunk, Event, Ring, Slot};
 use crate::scan::{Scanner, Tally};
 use crate::template::{Draw, Template};
 
@@ -67,8 +68,19 @@ pub struct Link {
 pub struct Stall {
     /// From sending the batch to the reply.
     pub latency_ns: u64,
+    /// What the server computed in that time, if its clock is watched. Where it is much less than the latency, the
+    /// machine was busy with something else.
+    pub server_busy_ns: Option<u64>,
     /// Replies that the thread had counted in the measured interval before it.
     pub after_operations: u64,
+}
+
+impl Stall {
+    /// What the server itself can be blamed for.
+    pub fn blame_ns(&self) -> u64 {
+        self.server_busy_ns
+            .map_or(self.latency_ns, |busy_ns| busy_ns.min(self.latency_ns))
+    }
 }
 
 /// What one thread does.
@@ -80,6 +92,8 @@ pub struct Work {
     pub draw: Draw,
     /// Arrivals to collect before waking; a part of the connections if absent.
     pub wake_after: Option<usize>,
+    /// The server's clock, to be read with every observed batch and reply.
+    pub watched: Option<CpuClock>,
 }
 
 /// What one thread has seen.
@@ -91,7 +105,7 @@ pub struct Outcome {
     pub measured: u64,
     /// Nanoseconds from sending a batch to each of its replies, in the measured interval.
     pub latency: Histogram<u64>,
-    /// The longest latencies, the longest first.
+    /// The worst stalls by what the server can be blamed for, the worst first.
     pub stalls: Vec<Stall>,
     /// The measured interval as this thread saw it.
     pub interval: (Instant, Instant),
@@ -114,17 +128,17 @@ pub fn latency_histogram() -> Histogram<u64> {
 }
 
 impl Outcome {
-    fn record(&mut self, latency_ns: u64, replies: u64) {
+    fn record(&mut self, latency_ns: u64, replies: u64, server_busy_ns: Option<u64>) {
         self.latency.saturating_record_n(latency_ns, replies);
-        if self.stalls.len() < STALLS_MAX || self.stalls.last().is_some_and(|least| least.latency_ns < latency_ns) {
-            let at = self.stalls.partition_point(|stall| stall.latency_ns >= latency_ns);
-            self.stalls.insert(
-                at,
-                Stall {
-                    latency_ns,
-                    after_operations: self.measured,
-                },
-            );
+        let stall = Stall {
+            latency_ns,
+            server_busy_ns,
+            after_operations: self.measured,
+        };
+        let blame_ns = stall.blame_ns();
+        if self.stalls.len() < STALLS_MAX || self.stalls.last().is_some_and(|least| least.blame_ns() < blame_ns) {
+            let at = self.stalls.partition_point(|stall| stall.blame_ns() >= blame_ns);
+            self.stalls.insert(at, stall);
             self.stalls.truncate(STALLS_MAX);
         }
     }
@@ -138,6 +152,7 @@ struct Conversation {
     scanner: Scanner,
     outstanding: u64,
     sent_at: Instant,
+    server_at_send_ns: u64,
 }
 
 /// One thread's load in progress.
@@ -147,6 +162,7 @@ pub struct Load {
     left: Option<u64>,
     draw: Draw,
     wake_after: Option<usize>,
+    watched: Option<CpuClock>,
     /// Connections that wait for replies.
     waiting: usize,
     outcome: Outcome,
@@ -170,6 +186,7 @@ impl Load {
                     scanner: Scanner::default(),
                     outstanding: 0,
                     sent_at: now,
+                    server_at_send_ns: 0,
                 };
                 (link.socket, conversation)
             })
@@ -180,6 +197,7 @@ impl Load {
             left: work.operations,
             draw: work.draw,
             wake_after: work.wake_after,
+            watched: work.watched,
             waiting: 0,
             outcome: Outcome {
                 tally: Tally::default(),
@@ -265,7 +283,9 @@ impl Load {
         if phase == Phase::Measure && replies > 0 {
             if conversation.observed {
                 let latency_ns = now.duration_since(conversation.sent_at).as_nanos() as u64;
-                self.outcome.record(latency_ns, replies);
+                let server_ns = self.watched.map(CpuClock::now_ns).transpose()?;
+                let server_busy_ns = server_ns.map(|now_ns| now_ns.saturating_sub(conversation.server_at_send_ns));
+                self.outcome.record(latency_ns, replies, server_busy_ns);
             }
             self.outcome.measured += replies;
         }
@@ -297,7 +317,37 @@ impl Load {
         }
         conversation.outstanding = batch;
         conversation.sent_at = now;
+        if let (Some(clock), true) = (self.watched, conversation.observed) {
+            conversation.server_at_send_ns = clock.now_ns()?;
+        }
         self.waiting += 1;
         self.ring.send(slot, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_stalls_are_kept_by_what_the_server_computed_in_them() {
+        let now = Instant::now();
+        let mut outcome = Outcome {
+            tally: Tally::default(),
+            measured: 0,
+            latency: latency_histogram(),
+            stalls: Vec::new(),
+            interval: (now, now),
+        };
+        for step in 0..30 {
+            outcome.measured = step;
+            outcome.record(1_000 + step, 1, Some(500 + step % 7));
+        }
+        outcome.record(900_000, 1, Some(3));
+        outcome.record(2_000, 1, Some(5_000));
+        let blames: Vec<u64> = outcome.stalls.iter().map(Stall::blame_ns).collect();
+        assert_eq!(blames, [2_000, 506, 506, 506, 506, 505, 505, 505, 505, 504]);
+        assert_eq!(outcome.stalls[1].after_operations, 6);
+        assert_eq!(outcome.latency.len(), 32);
     }
 }

@@ -7,12 +7,12 @@ mod handoff;
 mod idle;
 mod insert;
 mod json;
+mod kernel;
 mod load;
 mod named;
 mod options;
 mod process;
 mod report;
-mod ring;
 mod run;
 mod scan;
 mod template;
@@ -64,7 +64,8 @@ fn carry_out(options: &Options) -> io::Result<()> {
         }
         Mode::Insert(keys) => {
             let report = insert::measure(options, *keys, run::measured_process(options)?.as_ref())?;
-            print_insert(options, &report);
+            print_head(options);
+            print_report(options, &report);
         }
         Mode::Idle(connections) => {
             let Some(server) = run::measured_process(options)? else {
@@ -116,17 +117,4 @@ fn print_head(options: &Options) {
 
 fn print_report(options: &Options, report: &Report) {
     println!("{}", if options.json { report.json() } else { report.row() });
-}
-
-fn print_insert(options: &Options, report: &Report) {
-    if options.json {
-        println!("{}", report::insert_json(report));
-    } else {
-        println!(
-            "{}\n{}\nlongest:\n{}",
-            Report::head(),
-            report.row(),
-            report::stall_lines(report)
-        );
-    }
 }

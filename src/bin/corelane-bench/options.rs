@@ -19,6 +19,7 @@ load        -c CONNECTIONS (50)  -P PIPELINE (1)  --threads N (1)
             -t NAME,NAME         named tests; --list shows them
             --preload N          elements or keys stored before a named test that needs them
             --wake-after N       replies' arrivals to collect before the client wakes (default: a part of the connections)
+            --stalls             report the longest stalls, with what the server computed meanwhile (needs --pid)
 placeholders in a command: {key} random key  {rand} 12 random digits  {int} random integer  {seq} sequence number
             {value} VALUE_BYTES bytes  {queue} the connection's own queue  {conn} the connection's number
 modes       --handoff PAIRS      push sent -> reply of a consumer blocked in BRPOP
@@ -97,6 +98,7 @@ pub struct Options {
     pub watch_keys: usize,
     pub settle: Duration,
     pub spin: bool,
+    pub stalls: bool,
     pub json: bool,
 }
 
@@ -129,6 +131,7 @@ impl Default for Options {
             watch_keys: 1,
             settle: Duration::from_micros(500),
             spin: false,
+            stalls: false,
             json: false,
         }
     }
@@ -256,6 +259,7 @@ impl<I: Iterator<Item = String>> Parser<I> {
             "--watch-keys" => self.options.watch_keys = self.number(name)?,
             "--settle-us" => self.options.settle = Duration::from_micros(self.number(name)?),
             "--spin" => self.options.spin = true,
+            "--stalls" => self.options.stalls = true,
             "--insert" => self.options.mode = Mode::Insert(self.number(name)?),
             "--idle-connections" => self.options.mode = Mode::Idle(self.number(name)?),
             _ => return Err(format!("unknown option '{name}'; see --help")),

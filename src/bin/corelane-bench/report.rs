@@ -13,6 +13,8 @@ use crate::load::Stall;
 use crate::options::Options;
 use crate::scan::Tally;
 
+const STALLS_IN_JSON: usize = 3;
+
 /// The result of a load run.
 #[derive(Debug)]
 pub struct Report {
@@ -28,8 +30,10 @@ pub struct Report {
     pub client_cpu_ns: u64,
     pub latency: Histogram<u64>,
     pub tally: Tally,
-    /// The longest latencies of all threads, the longest first.
+    /// The worst stalls of all threads, the worst first.
     pub stalls: Vec<Stall>,
+    /// Whether the stalls are printed.
+    pub shows_stalls: bool,
 }
 
 impl Report {
@@ -61,6 +65,24 @@ impl Report {
         if self.tally.errors > 0 {
             line.text("first_error", &self.tally.first_error);
         }
+        for (rank, stall) in self
+            .stalls
+            .iter()
+            .take(STALLS_IN_JSON)
+            .enumerate()
+            .filter(|_| self.shows_stalls)
+        {
+            let mut object = Object::new();
+            object
+                .number("us", us(stall.latency_ns))
+                .integer("after_operations", stall.after_operations);
+            if let Some(busy_ns) = stall.server_busy_ns {
+                object
+                    .number("server_busy_us", us(busy_ns))
+                    .number("blame_us", us(stall.blame_ns()));
+            }
+            line.object(&format!("stall_{}", rank + 1), &object);
+        }
         line
     }
 
@@ -87,6 +109,16 @@ impl Report {
         }
         if self.tally.empty > 0 {
             row.push_str(&format!("  {} empty replies", self.tally.empty));
+        }
+        for stall in self.stalls.iter().filter(|_| self.shows_stalls) {
+            let busy = stall
+                .server_busy_ns
+                .map_or(String::new(), |ns| format!(", the server busy {:.1} us of it", us(ns)));
+            row.push_str(&format!(
+                "\n  {:>9.1} us after {} operations{busy}",
+                us(stall.latency_ns),
+                stall.after_operations
+            ));
         }
         row
     }
@@ -128,31 +160,6 @@ pub fn latency_object(latency: &Histogram<u64>) -> Object {
         .number("p99_9", us(latency.value_at_quantile(0.999)))
         .number("max", us(latency.max()));
     object
-}
-
-/// The longest stalls of an insert run: a line of text each.
-pub fn stall_lines(report: &Report) -> String {
-    let line = |stall: &Stall| {
-        format!(
-            "  {:>9.1} us after {} keys",
-            us(stall.latency_ns),
-            stall.after_operations
-        )
-    };
-    report.stalls.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// One line of JSON of an insert run: the load's fields and the three longest stalls.
-pub fn insert_json(report: &Report) -> String {
-    let mut line = report.object();
-    for (rank, stall) in report.stalls.iter().take(3).enumerate() {
-        let mut object = Object::new();
-        object
-            .number("us", us(stall.latency_ns))
-            .integer("after_keys", stall.after_operations);
-        line.object(&format!("stall_{}", rank + 1), &object);
-    }
-    line.finish()
 }
 
 /// The result of blocked-then-woken pairs.

@@ -63,7 +63,20 @@ pub fn measure(
     commands: &[Vec<String>],
     server: Option<&Process>,
 ) -> io::Result<Report> {
-    measure_works(options, name, works(options, commands)?, server)
+    let mut works = works(options, commands)?;
+    if options.stalls {
+        watch(&mut works, server);
+    }
+    measure_works(options, name, works, server)
+}
+
+/// Has every observed batch and reply read the server's clock, so that stalls are told from a busy machine.
+pub fn watch(works: &mut [Work], server: Option<&Process>) {
+    for work in works {
+        work.watched = server.map(Process::clock);
+        // Gathering arrivals would delay what is observed.
+        work.wake_after = Some(1);
+    }
 }
 
 /// Runs the given work, one thread each, and measures.
@@ -118,6 +131,7 @@ pub fn measure_works(options: &Options, name: &str, works: Vec<Work>, server: Op
         latency: latency_histogram(),
         tally: Tally::default(),
         stalls: Vec::new(),
+        shows_stalls: options.stalls,
     };
     for outcome in &done {
         report.operations += outcome.measured;
@@ -128,7 +142,7 @@ pub fn measure_works(options: &Options, name: &str, works: Vec<Work>, server: Op
             .add(&outcome.latency)
             .map_err(|error| io::Error::other(error.to_string()))?;
     }
-    report.stalls.sort_by_key(|stall| std::cmp::Reverse(stall.latency_ns));
+    report.stalls.sort_by_key(|stall| std::cmp::Reverse(stall.blame_ns()));
     Ok(report)
 }
 
@@ -151,6 +165,7 @@ pub fn works(options: &Options, commands: &[Vec<String>]) -> io::Result<Vec<Work
                 operations,
                 draw,
                 wake_after: options.wake_after,
+                watched: None,
             }
         })
         .collect();

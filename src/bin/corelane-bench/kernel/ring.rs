@@ -1,8 +1,6 @@
-//! The only door to the kernel's io_uring: many sockets, batched sends, multishot receives into a provided buffer ring.
+//! The io_uring of one thread: many sockets, batched sends, multishot receives into a provided buffer ring.
 //!
 //! Owns the sockets, their send buffers and the receive buffers of one thread. Must not know what the bytes mean.
-//! All `unsafe` of the tool is here; what callers see is safe.
-#![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
