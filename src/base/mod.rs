@@ -1,8 +1,10 @@
 //! Ids, bytes, numbers, hashes, time and seeded randomness: what every layer may use and what knows no other layer.
 
+pub mod extended;
 pub mod glob;
 pub mod hash;
 pub mod id;
+pub mod natural;
 pub mod number;
 pub mod range;
 pub mod rng;

@@ -21,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
 const FAMILIES: &[&[&[Command]]] = &[
     command::COMMANDS,
     family::connection::COMMANDS,
+    family::generic::COMMANDS,
     family::list::COMMANDS,
     family::pubsub::COMMANDS,
     family::server::COMMANDS,

@@ -169,9 +169,23 @@ impl Keys<'_> {
         None
     }
 
-    /// Puts a whole entry in place, over whatever is there; the caller records the change.
+    /// Removes a key whose time has come, or whose new expiry lies in the past, with the event that this is.
+    pub fn remove_expired(&mut self, key: &[u8]) {
+        if let Some(place) = self.selected().find(table_hash(key), key) {
+            self.expire(place);
+        }
+    }
+
+    /// Puts a whole entry in place and answers what it replaces, unless that has expired; the caller records the change.
     pub fn insert(&mut self, entry: Entry) -> Option<Entry> {
-        self.selected().insert(entry)
+        let now = self.now_ms();
+        let replaced = self.selected().insert(entry)?;
+        if replaced.expires_at().is_some_and(|at| at <= now) {
+            self.effects.expired += 1;
+            self.effects.changed(self.db, replaced.key(), Class::Expired, "expired");
+            return None;
+        }
+        Some(replaced)
     }
 
     /// Takes the entry out; the caller records the change.

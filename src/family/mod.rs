@@ -1,6 +1,7 @@
 //! The command families: each command is one `const` entry beside its function. A family imports no other family.
 
 pub mod connection;
+pub mod generic;
 pub mod list;
 pub mod pubsub;
 pub mod server;

@@ -24,6 +24,12 @@ pub fn check(script: &[(&str, &str)]) {
     Bench::new().check(script);
 }
 
+/// Runs the lines of `script`, each `command => reply` or `command => reply ! events`, over one fresh keyspace. Line ends in
+/// replies are shown as `|`; events are joined by `, ` and must be those that the command tells.
+pub fn check_script(script: &str) {
+    Bench::new().check_script(script);
+}
+
 /// Keyspaces (one a shard), a clock and what the changes so far have told.
 pub struct Bench {
     /// What the commands are told.
@@ -64,6 +70,17 @@ impl Bench {
     pub fn check(&mut self, script: &[(&str, &str)]) {
         for (line, want) in script {
             assert_eq!(self.run(line), *want, "{line}");
+        }
+    }
+
+    /// As [`check_script`], over what is there already.
+    pub fn check_script(&mut self, script: &str) {
+        self.events.clear();
+        for test in script.lines().map(str::trim).filter(|test| !test.is_empty()) {
+            let (line, want) = test.split_once(" => ").expect("a line holds a command and its reply");
+            let (want, events) = want.split_once(" ! ").unwrap_or((want, ""));
+            assert_eq!(self.run(line.trim_end()), want, "{line}");
+            assert_eq!(self.take_events().join(", "), events, "{line}");
         }
     }
 
