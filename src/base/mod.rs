@@ -8,5 +8,6 @@ pub mod natural;
 pub mod number;
 pub mod range;
 pub mod rng;
+pub mod shortest;
 pub mod size_class;
 pub mod time;

@@ -1,6 +1,6 @@
 //! Numbers as Valkey reads and prints them.
 
-use std::fmt::Write;
+use super::shortest::{DIGITS_MAX, shortest_digits};
 
 /// The integer that `text` spells in canonical form (no sign `+`, no leading zero, no space), if it is one.
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
@@ -57,35 +57,75 @@ pub fn parse_f64_saturating(text: &[u8]) -> Option<f64> {
     (!value.is_nan()).then_some(sign * value)
 }
 
-/// Room for a double's text; [`DoubleText::format`] writes the shortest digits that read back as the value.
+/// The longest text of a double: a sign, 18 digits and 7 zeros.
+const DOUBLE_TEXT_MAX: usize = 32;
+
+/// Doubles with integral values below this are printed as integers.
+const INTEGRAL_MAX: f64 = (i64::MAX / 2) as f64;
+
+/// Room for a double's text; [`DoubleText::format`] writes digits that read back as the value.
 #[derive(Debug, Default)]
-pub struct DoubleText(String);
+pub struct DoubleText {
+    text: [u8; DOUBLE_TEXT_MAX],
+    len: usize,
+}
 
 impl DoubleText {
-    /// `value` as Valkey prints scores and RESP3 doubles: `inf`, `-inf`, `nan`, integers without a point, exponents as C's `%g`.
+    /// `value` as Valkey prints scores and RESP3 doubles: `inf`, `-inf`, `nan`, integers without a point, and an exponent where
+    /// the plain form would need too many zeros or has a short fraction behind many digits.
     pub fn format(&mut self, value: f64) -> &str {
-        self.0.clear();
+        self.len = 0;
         if value.is_nan() {
-            self.0.push_str("nan");
+            self.put(b"nan");
         } else if value.is_infinite() {
-            self.0.push_str(if value > 0.0 { "inf" } else { "-inf" });
+            self.put(if value > 0.0 { b"inf" } else { b"-inf" });
         } else if value == 0.0 {
-            self.0.push_str(if value.is_sign_negative() { "-0" } else { "0" });
+            self.put(if value.is_sign_negative() { b"-0" } else { b"0" });
+        } else if value.trunc() == value && value.abs() <= INTEGRAL_MAX {
+            self.put(itoa::Buffer::new().format(value as i64).as_bytes());
         } else {
-            self.finite(value);
+            if value < 0.0 {
+                self.put(b"-");
+            }
+            self.finite(value.abs());
         }
-        &self.0
+        std::str::from_utf8(&self.text[..self.len]).expect("numbers are printed in ASCII")
+    }
+
+    fn put(&mut self, text: &[u8]) {
+        self.text[self.len..self.len + text.len()].copy_from_slice(text);
+        self.len += text.len();
     }
 
     fn finite(&mut self, value: f64) {
-        let scientific = format!("{value:e}");
-        let (mantissa, exponent) = scientific.split_once('e').expect("LowerExp always writes an e");
-        let exponent: i32 = exponent.parse().expect("LowerExp writes a decimal exponent");
-        if (-7..21).contains(&exponent) {
-            write!(self.0, "{value}").expect("writing to a string does not fail");
+        let mut digits = [0; DIGITS_MAX];
+        let (len, last) = shortest_digits(value, &mut digits);
+        let digits = &digits[..len];
+        let exponent = last + len as i32 - 1;
+        let zeros = |count: i32| &b"00000000000000000000"[..count as usize];
+        if last >= 0 && last < 8 {
+            self.put(digits);
+            self.put(zeros(last));
+        } else if last < 0 && (last > -7 || exponent.abs() < 4) {
+            // The point stands inside the digits or before them.
+            let whole = exponent + 1;
+            if whole > 0 {
+                self.put(&digits[..whole as usize]);
+                self.put(b".");
+                self.put(&digits[whole as usize..]);
+            } else {
+                self.put(b"0.");
+                self.put(zeros(-whole));
+                self.put(digits);
+            }
         } else {
-            let sign = if exponent < 0 { '-' } else { '+' };
-            write!(self.0, "{mantissa}e{sign}{}", exponent.abs()).expect("writing to a string does not fail");
+            self.put(&digits[..1]);
+            if len > 1 {
+                self.put(b".");
+                self.put(&digits[1..]);
+            }
+            self.put(if exponent < 0 { b"e-" } else { b"e+" });
+            self.put(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
         }
     }
 }
@@ -147,8 +187,22 @@ mod tests {
             (0.1, "0.1"),
             (-2.5, "-2.5"),
             (1e21, "1e+21"),
-            (1e20, "100000000000000000000"),
+            (1e20, "1e+20"),
+            (4e18, "4000000000000000000"),
+            (5e18, "5e+18"),
+            (-9.223372036854776e18, "-9223372036854776000"),
+            (1.2345678901234568e22, "12345678901234568000000"),
+            (1.234567e22, "1.234567e+22"),
+            (0.000001, "0.000001"),
+            (1.2e-6, "1.2e-6"),
+            (1e-7, "1e-7"),
             (1.5e-8, "1.5e-8"),
+            (0.0001234567, "1.234567e-4"),
+            (-0.001234567, "-0.001234567"),
+            (123456789.5, "123456789.5"),
+            (12345.6789012, "1.23456789012e+4"),
+            (5e-324, "5e-324"),
+            (f64::MIN, "-1.7976931348623157e+308"),
             (f64::INFINITY, "inf"),
             (-0.0, "-0"),
         ] {
