@@ -37,13 +37,9 @@ impl Node {
         if let Some(deadline) = blocked.deadline_us {
             self.deadlines.remove(&(deadline, id));
         }
-        for shard in blocked.shards.into_iter().filter(|shard| Some(*shard) != served_by) {
-            self.out.request(
-                shard,
-                Message::Unwait {
-                    client: conn.session.client,
-                },
-            );
+        for shard in blocked.shards.iter().copied().filter(|shard| Some(*shard) != served_by) {
+            let (client, claim) = (conn.session.client, blocked.claim.clone());
+            self.out.request(shard, Message::Unwait { client, claim });
         }
     }
 

@@ -110,7 +110,7 @@ impl Node {
     fn start_waiting_elsewhere(&mut self, from: ShardId, id: ConnId, client: ClientId, claim: Claim) {
         let Some(mut conn) = self.take_client(id, client) else {
             claim.take();
-            self.out.request(from, Message::Unwait { client });
+            self.out.request(from, Message::Unwait { client, claim });
             return;
         };
         self.block_at(id, &mut conn, claim, vec![from]);

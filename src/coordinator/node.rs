@@ -319,6 +319,16 @@ impl Node {
         self.pump();
     }
 
+    /// Whether no transaction holds or waits for anything here.
+    pub fn is_settled(&self) -> bool {
+        self.shard.is_settled() && self.transactions.is_empty()
+    }
+
+    /// How many connections have moved away from here.
+    pub fn connections_moved(&self) -> u64 {
+        self.counters.connections_moved
+    }
+
     /// Databases that were emptied, for the caller to free where it does not hurt.
     pub fn take_emptied(&mut self) -> Vec<crate::keyspace::Db> {
         self.shard.take_emptied()

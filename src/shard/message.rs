@@ -99,6 +99,11 @@ impl Claim {
         !self.0.swap(true, Ordering::AcqRel)
     }
 
+    /// Whether both are the claim of one wait.
+    pub fn is(&self, other: &Claim) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether somebody has taken it.
     pub fn is_taken(&self) -> bool {
         self.0.load(Ordering::Acquire)
@@ -137,7 +142,7 @@ pub enum Message {
     /// Forget watched keys.
     Unwatch(Box<Vec<Watched>>),
     /// Forget a blocked client that was served elsewhere, timed out or left.
-    Unwait { client: ClientId },
+    Unwait { client: ClientId, claim: Claim },
     /// Run a command's part on the receiver's connections and configuration. Answered by `Part`.
     Everywhere {
         origin: Origin,

@@ -75,7 +75,7 @@ impl Shard {
             let Some(waiter) = self.waiters.first(db, key, fits).cloned() else {
                 return;
             };
-            self.unwait(waiter.asker.origin.client);
+            self.unwait(waiter.asker.origin.client, &waiter.claim);
             if !waiter.claim.take() {
                 continue;
             }

@@ -233,6 +233,12 @@ impl Shard {
         if waiter.claim.is_taken() {
             return;
         }
+        // The end of an earlier wait may still be on its way here, from the shard that the connection has left.
+        let client = waiter.asker.origin.client;
+        if let Some(earlier) = self.waiters.get(client).map(|earlier| earlier.claim.clone()) {
+            debug_assert!(earlier.is_taken(), "a client waits for one command at a time");
+            self.unwait(client, &earlier);
+        }
         keys.iter().for_each(|key| self.effects.interest.add(key));
         if first {
             self.waiters.add_first(waiter, keys);
@@ -241,9 +247,10 @@ impl Shard {
         }
     }
 
-    /// Forgets a blocked client.
-    pub fn unwait(&mut self, client: ClientId) {
-        if let Some((_, keys)) = self.waiters.remove(client) {
+    /// Ends the wait of a client that `claim` belongs to; a later wait of the same client stays.
+    pub fn unwait(&mut self, client: ClientId, claim: &Claim) {
+        if self.waiters.get(client).is_some_and(|waiter| waiter.claim.is(claim)) {
+            let keys = self.waiters.remove(client).expect("the waiter was just found");
             keys.iter().for_each(|key| self.effects.interest.remove(key));
         }
     }
@@ -256,7 +263,7 @@ impl Shard {
             Message::Acquire(acquire) => self.acquire(acquire, out),
             Message::Watch { origin, db, words } => self.watch(origin, db, batch, words, out),
             Message::Unwatch(watched) => self.unwatch(&watched),
-            Message::Unwait { client } => self.unwait(client),
+            Message::Unwait { client, claim } => self.unwait(client, &claim),
             _ => unreachable!("the coordinator keeps what is not for its shard"),
         }
     }

@@ -73,8 +73,13 @@ impl Waiters {
         debug_assert!(replaced.is_none(), "a client waits for one command at a time");
     }
 
-    /// Removes a client; answers it with the keys it waited for.
-    pub fn remove(&mut self, client: ClientId) -> Option<(Waiter, Vec<Box<[u8]>>)> {
+    /// A client that waits.
+    pub fn get(&self, client: ClientId) -> Option<&Waiter> {
+        self.clients.get(&client).map(|registered| &registered.waiter)
+    }
+
+    /// Removes a client; answers the keys it waited for.
+    pub fn remove(&mut self, client: ClientId) -> Option<Vec<Box<[u8]>>> {
         let Registered { waiter, keys, arrival } = self.clients.remove(&client)?;
         for key in &keys {
             let place = (waiter.asker.db, key.clone());
@@ -87,7 +92,7 @@ impl Waiters {
                 self.by_key.remove(&place);
             }
         }
-        Some((waiter, keys))
+        Some(keys)
     }
 
     /// Whether anybody waits for `key`.

@@ -1,0 +1,104 @@
+//! Whether a history is strictly serializable: some order of its operations respects real time and each client's own order, and explains
+//! every reply (Wing and Gong's search with Lowe's memory of visited states).
+
+use std::collections::HashSet;
+
+use crate::model::{Op, State};
+use crate::reply::Value;
+
+/// An operation with what came of it; times are steps of the world.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub client: usize,
+    pub op: Op,
+    pub invoked: u64,
+    /// When and what was answered; `None`: never, so that it may or may not have happened.
+    pub answered: Option<(u64, Value)>,
+}
+
+/// Searches for an order; the error tells how far the best attempt came.
+pub fn check(events: &[Event]) -> Result<(), String> {
+    let clients = events.iter().map(|event| event.client + 1).max().unwrap_or(0);
+    let mut lines: Vec<Vec<&Event>> = vec![Vec::new(); clients];
+    events.iter().for_each(|event| lines[event.client].push(event));
+    let mut search = Search { lines, visited: HashSet::new(), best: Vec::new() };
+    let start = vec![0; clients];
+    if search.from(&start, &State::default()) {
+        return Ok(());
+    }
+    let stuck: Vec<_> = search.best.iter().zip(&search.lines).map(|(&at, line)| line.get(at)).collect();
+    Err(format!("no order explains the history; the longest explained part ends before {stuck:#?}"))
+}
+
+struct Search<'e> {
+    lines: Vec<Vec<&'e Event>>,
+    visited: HashSet<(Vec<usize>, State)>,
+    best: Vec<usize>,
+}
+
+impl Search<'_> {
+    fn from(&mut self, at: &[usize], state: &State) -> bool {
+        if at.iter().sum::<usize>() >= self.best.iter().sum::<usize>() {
+            self.best = at.to_vec();
+        }
+        if self.only_unanswered_left(at) {
+            return true;
+        }
+        if !self.visited.insert((at.to_vec(), state.clone())) {
+            return false;
+        }
+        // Whatever comes next must have been invoked before the earliest answer that is still to be explained.
+        let next = |client: usize| self.lines[client].get(at[client]).copied();
+        let earliest = (0..at.len()).filter_map(next).filter_map(|event| event.answered.as_ref()).map(|(when, _)| *when).min();
+        let candidates: Vec<usize> =
+            (0..at.len()).filter(|&client| next(client).is_some_and(|event| earliest.is_none_or(|when| event.invoked <= when))).collect();
+        candidates.into_iter().any(|client| self.take(at, client, state))
+    }
+
+    fn only_unanswered_left(&self, at: &[usize]) -> bool {
+        self.lines.iter().zip(at).all(|(line, &at)| line[at..].iter().all(|event| event.answered.is_none()))
+    }
+
+    fn take(&mut self, at: &[usize], client: usize, state: &State) -> bool {
+        let event = self.lines[client][at[client]];
+        let mut further = at.to_vec();
+        further[client] += 1;
+        let mut after = state.clone();
+        let result = after.apply(&event.op);
+        match (&event.answered, result) {
+            (Some((_, Value::Nil)), None) if state.may_time_out(&event.op) => self.from(&further, state),
+            (Some((_, answer)), Some(result)) if *answer == result => self.from(&further, &after),
+            // What was never answered may have happened, or not (see `only_unanswered_left`, and skipping it here).
+            (None, result) => result.is_some() && self.from(&further, &after) || self.from(&further, state),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(client: usize, line: &str, invoked: u64, answered: u64, value: Value) -> Event {
+        Event { client, op: Op::plain(line), invoked, answered: Some((answered, value)) }
+    }
+
+    #[test]
+    fn a_read_that_misses_an_earlier_write_is_seen() {
+        let write = event(0, "SET a 1", 1, 2, Value::Simple("OK".into()));
+        let stale = event(1, "GET a", 3, 4, Value::Nil);
+        assert!(check(&[write.clone(), stale]).is_err());
+        let overlapping = event(1, "GET a", 1, 4, Value::Nil);
+        assert!(check(&[write, overlapping]).is_ok());
+    }
+
+    #[test]
+    fn an_element_popped_twice_is_seen() {
+        let push = event(0, "LPUSH l x", 1, 2, Value::Int(1));
+        let item = || Value::Array(vec![Value::Bulk("l".into()), Value::Bulk("x".into())]);
+        let one = event(1, "BLPOP l 0", 1, 5, item());
+        let two = event(2, "BLPOP l 0", 1, 6, item());
+        assert!(check(&[push.clone(), one.clone()]).is_ok());
+        assert!(check(&[push, one, two]).is_err());
+    }
+}

@@ -1,0 +1,214 @@
+//! What the commands mean, on the simplest state there is: the reference for histories.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::reply::Value;
+
+/// A command as the workload sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// A plain command.
+    Plain(Vec<String>),
+    /// MULTI, these commands, EXEC.
+    Block(Vec<Vec<String>>),
+}
+
+impl Op {
+    pub fn plain(line: &str) -> Op {
+        Op::Plain(line.split(' ').map(str::to_owned).collect())
+    }
+
+    /// The bytes of the request.
+    pub fn encode(&self) -> Vec<u8> {
+        let encode = |words: &[String]| {
+            let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+            words.iter().for_each(|word| bytes.extend(format!("${}\r\n{word}\r\n", word.len()).into_bytes()));
+            bytes
+        };
+        match self {
+            Op::Plain(words) => encode(words),
+            Op::Block(commands) => {
+                let mut bytes = encode(&["MULTI".to_owned()]);
+                commands.iter().for_each(|words| bytes.extend(encode(words)));
+                bytes.extend(encode(&["EXEC".to_owned()]));
+                bytes
+            }
+        }
+    }
+
+    /// How many replies it brings; the last is the result.
+    pub fn replies(&self) -> usize {
+        match self {
+            Op::Plain(_) => 1,
+            Op::Block(commands) => commands.len() + 2,
+        }
+    }
+
+    /// The keys for which the command may wait.
+    pub fn waits_for(&self) -> &[String] {
+        match self {
+            Op::Plain(words) => match words[0].as_str() {
+                "BLPOP" | "BRPOP" => &words[1..words.len() - 1],
+                "BLMOVE" => &words[1..2],
+                _ => &[],
+            },
+            Op::Block(_) => &[],
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Stored {
+    Text(String),
+    List(VecDeque<String>),
+}
+
+/// All keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct State(BTreeMap<String, Stored>);
+
+fn ok() -> Value {
+    Value::Simple("OK".into())
+}
+
+fn wrong_type() -> Value {
+    Value::Error("WRONGTYPE Operation against a key holding the wrong kind of value".into())
+}
+
+impl State {
+    /// Runs an operation; `None` when it would wait.
+    pub fn apply(&mut self, op: &Op) -> Option<Value> {
+        match op {
+            Op::Plain(words) => self.command(words),
+            Op::Block(commands) => {
+                Some(Value::Array(commands.iter().map(|words| self.command(words).unwrap_or(Value::Nil)).collect()))
+            }
+        }
+    }
+
+    /// Whether a wait of `op` may end without anything now.
+    pub fn may_time_out(&self, op: &Op) -> bool {
+        !op.waits_for().is_empty() && op.waits_for().iter().all(|key| !matches!(self.0.get(key), Some(Stored::List(_))))
+    }
+
+    fn command(&mut self, words: &[String]) -> Option<Value> {
+        let word = |at: usize| words[at].as_str();
+        Some(match word(0) {
+            "SET" => {
+                self.0.insert(words[1].clone(), Stored::Text(words[2].clone()));
+                ok()
+            }
+            "GET" => self.get(word(1)),
+            "INCR" => self.incr(word(1)),
+            "MGET" => Value::Array(words[1..].iter().map(|key| self.get_text(key)).collect()),
+            "MSET" => {
+                words[1..].chunks(2).for_each(|pair| drop(self.0.insert(pair[0].clone(), Stored::Text(pair[1].clone()))));
+                ok()
+            }
+            "DEL" => Value::Int(words[1..].iter().filter(|key| self.0.remove(*key).is_some()).count() as i64),
+            "EXISTS" => Value::Int(words[1..].iter().filter(|key| self.0.contains_key(*key)).count() as i64),
+            "RENAME" => match self.0.remove(word(1)) {
+                None => Value::Error("ERR no such key".into()),
+                Some(value) => {
+                    self.0.insert(words[2].clone(), value);
+                    ok()
+                }
+            },
+            "FLUSHALL" => {
+                self.0.clear();
+                ok()
+            }
+            "DBSIZE" => Value::Int(self.0.len() as i64),
+            "LPUSH" | "RPUSH" => self.push(word(1), word(0) == "LPUSH", word(2)),
+            "LPOP" | "RPOP" => self.pop(word(1), word(0) == "LPOP").unwrap_or_else(|error| error),
+            "LLEN" => match self.0.get(word(1)) {
+                None => Value::Int(0),
+                Some(Stored::List(list)) => Value::Int(list.len() as i64),
+                Some(Stored::Text(_)) => wrong_type(),
+            },
+            "LRANGE" => match self.0.get(word(1)) {
+                None => Value::Array(Vec::new()),
+                Some(Stored::List(list)) => Value::Array(list.iter().map(|item| Value::Bulk(item.clone())).collect()),
+                Some(Stored::Text(_)) => wrong_type(),
+            },
+            "LMOVE" => self.transfer(word(1), word(2)),
+            "BLMOVE" => match self.transfer(word(1), word(2)) {
+                Value::Nil => return None,
+                moved => moved,
+            },
+            "BLPOP" | "BRPOP" => {
+                for key in &words[1..words.len() - 1] {
+                    match self.pop(key, word(0) == "BLPOP") {
+                        Ok(Value::Nil) => {}
+                        Ok(item) => return Some(Value::Array(vec![Value::Bulk(key.clone()), item])),
+                        Err(error) => return Some(error),
+                    }
+                }
+                return None;
+            }
+            other => panic!("the model does not know {other}"),
+        })
+    }
+
+    fn get(&self, key: &str) -> Value {
+        match self.0.get(key) {
+            Some(Stored::List(_)) => wrong_type(),
+            _ => self.get_text(key),
+        }
+    }
+
+    fn get_text(&self, key: &str) -> Value {
+        match self.0.get(key) {
+            Some(Stored::Text(text)) => Value::Bulk(text.clone()),
+            _ => Value::Nil,
+        }
+    }
+
+    fn incr(&mut self, key: &str) -> Value {
+        let Value::Bulk(text) = self.get(key) else {
+            if matches!(self.get(key), Value::Error(_)) {
+                return wrong_type();
+            }
+            self.0.insert(key.into(), Stored::Text("1".into()));
+            return Value::Int(1);
+        };
+        let Ok(number) = text.parse::<i64>() else {
+            return Value::Error("ERR value is not an integer or out of range".into());
+        };
+        self.0.insert(key.into(), Stored::Text((number + 1).to_string()));
+        Value::Int(number + 1)
+    }
+
+    fn push(&mut self, key: &str, left: bool, item: &str) -> Value {
+        let stored = self.0.entry(key.into()).or_insert_with(|| Stored::List(VecDeque::new()));
+        let Stored::List(list) = stored else { return wrong_type() };
+        if left { list.push_front(item.into()) } else { list.push_back(item.into()) }
+        Value::Int(list.len() as i64)
+    }
+
+    fn pop(&mut self, key: &str, left: bool) -> Result<Value, Value> {
+        let list = match self.0.get_mut(key) {
+            None => return Ok(Value::Nil),
+            Some(Stored::Text(_)) => return Err(wrong_type()),
+            Some(Stored::List(list)) => list,
+        };
+        let item = if left { list.pop_front() } else { list.pop_back() };
+        if list.is_empty() {
+            self.0.remove(key);
+        }
+        Ok(item.map_or(Value::Nil, Value::Bulk))
+    }
+
+    /// LMOVE source destination RIGHT LEFT.
+    fn transfer(&mut self, source: &str, destination: &str) -> Value {
+        match (self.0.get(source), self.0.get(destination)) {
+            (None, _) => return Value::Nil,
+            (Some(Stored::Text(_)), _) | (_, Some(Stored::Text(_))) => return wrong_type(),
+            _ => {}
+        }
+        let item = self.pop(source, false).expect("the source is a list");
+        let Value::Bulk(text) = &item else { unreachable!("a stored list is not empty") };
+        self.push(destination, true, text);
+        item
+    }
+}

@@ -1,0 +1,164 @@
+//! Random operations, the clients that send them, and the record of what came back.
+
+use std::collections::VecDeque;
+
+use corelane::base::rng::Rng;
+
+use crate::history::Event;
+use crate::model::Op;
+use crate::world::{Fault, World};
+
+/// What a run looks like.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub shards: u16,
+    pub clients: usize,
+    pub operations: usize,
+    pub disconnects: bool,
+    pub fault: Fault,
+}
+
+const TEXTS: u64 = 4;
+const LISTS: u64 = 4;
+
+fn text(rng: &mut Rng) -> String {
+    format!("t{}", rng.below(TEXTS))
+}
+
+fn list(rng: &mut Rng) -> String {
+    format!("l{}", rng.below(LISTS))
+}
+
+/// A command on one or several keys; `serial` makes every stored value unique.
+fn command(rng: &mut Rng, serial: &mut u64) -> String {
+    *serial += 1;
+    let value = *serial;
+    match rng.below(20) {
+        0 => format!("SET {} {value}", text(rng)),
+        1 => format!("GET {}", text(rng)),
+        2 => format!("INCR {}", text(rng)),
+        3 => format!("MGET {} {} {}", text(rng), text(rng), text(rng)),
+        4 => format!("MSET {} {value} {} {value}x", text(rng), text(rng)),
+        5 => format!("DEL {} {}", text(rng), list(rng)),
+        6 => format!("EXISTS {} {}", text(rng), list(rng)),
+        7 => format!("RENAME {} {}", text(rng), text(rng)),
+        8 => format!("RENAME {} {}", list(rng), list(rng)),
+        9..=11 => format!("LPUSH {} {value}", list(rng)),
+        12 => format!("RPUSH {} {value}", list(rng)),
+        13 => format!("RPOP {}", list(rng)),
+        14 => format!("LLEN {}", list(rng)),
+        15..=17 => format!("LMOVE {} {} RIGHT LEFT", list(rng), list(rng)),
+        18 => format!("LRANGE {} 0 -1", list(rng)),
+        _ if rng.chance(1, 4) => "FLUSHALL".into(),
+        _ => "DBSIZE".into(),
+    }
+}
+
+fn operation(rng: &mut Rng, serial: &mut u64) -> Op {
+    let timeout = if rng.chance(1, 3) { "0.001" } else { "0.02" };
+    match rng.below(10) {
+        0 => Op::plain(&format!("BLPOP {} {timeout}", list(rng))),
+        1 => Op::plain(&format!("BRPOP {} {} {} {timeout}", list(rng), list(rng), list(rng))),
+        2 => Op::plain(&format!("BLMOVE {} {} RIGHT LEFT {timeout}", list(rng), list(rng))),
+        3 | 4 => {
+            let commands = (0..1 + rng.below(3)).map(|_| command(rng, serial).split(' ').map(str::to_owned).collect());
+            Op::Block(commands.collect())
+        }
+        _ => Op::plain(&command(rng, serial)),
+    }
+}
+
+struct Pending {
+    op: Op,
+    invoked: u64,
+}
+
+#[derive(Default)]
+struct Driver {
+    sent: VecDeque<Pending>,
+    left: usize,
+}
+
+/// What a run brought.
+pub struct Run {
+    pub events: Vec<Event>,
+    pub moves: u64,
+}
+
+/// Runs a seed to its end: all answered, nothing held, no time left to wait for.
+pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
+    let mut world = World::new(seed, shape.shards, shape.fault);
+    let mut rng = Rng::new(seed ^ 0x5eed);
+    let mut serial = 0;
+    let mut drivers: Vec<Driver> = Vec::new();
+    for _ in 0..shape.clients {
+        world.connect();
+        drivers.push(Driver { left: shape.operations / shape.clients, ..Driver::default() });
+    }
+    let mut events = Vec::new();
+    let mut idle_rounds = 0;
+    loop {
+        for (client, driver) in drivers.iter_mut().enumerate() {
+            drive(&mut world, client, driver, &mut rng, &mut serial);
+        }
+        if shape.disconnects && rng.chance(1, 400) {
+            world.disconnect(rng.below(shape.clients as u64) as usize);
+        }
+        let busy = world.step();
+        collect(&mut world, &mut drivers, &mut events);
+        idle_rounds = if busy { 0 } else { idle_rounds + 1 };
+        if !busy {
+            world.pass_time(1 + rng.below(2_000));
+        }
+        let done = drivers.iter().enumerate().all(|(at, driver)| world.clients[at].is_closed() || driver.left == 0 && driver.sent.is_empty());
+        if done && !busy && world.is_settled() {
+            break;
+        }
+        if idle_rounds > 2_000 {
+            return Err(format!("seed {seed}: stuck; settled: {}", world.is_settled()));
+        }
+    }
+    // Nobody is left: what is in the keyspace must be what the history leaves behind.
+    let auditor = world.connect();
+    drivers.push(Driver::default());
+    let audit = (0..LISTS).map(|at| format!("LRANGE l{at} 0 -1")).chain((0..TEXTS).map(|at| format!("GET t{at}")));
+    for line in audit {
+        let op = Op::plain(&line);
+        world.send(auditor, &op.encode());
+        drivers[auditor].sent.push_back(Pending { op, invoked: world.steps });
+        while world.step() {}
+        collect(&mut world, &mut drivers, &mut events);
+    }
+    for (client, driver) in drivers.iter_mut().enumerate() {
+        let unanswered = driver.sent.drain(..).map(|Pending { op, invoked }| Event { client, op, invoked, answered: None });
+        events.extend(unanswered);
+    }
+    Ok(Run { events, moves: world.moves() })
+}
+
+fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, serial: &mut u64) {
+    if driver.left == 0 || !driver.sent.is_empty() || world.clients[client].is_closed() || !rng.chance(1, 4) {
+        return;
+    }
+    let depth = 1 + rng.below(4).min(driver.left as u64 - 1);
+    for _ in 0..depth {
+        let op = operation(rng, serial);
+        world.send(client, &op.encode());
+        driver.sent.push_back(Pending { op, invoked: world.steps });
+        driver.left -= 1;
+    }
+}
+
+fn collect(world: &mut World, drivers: &mut [Driver], events: &mut Vec<Event>) {
+    let now = world.steps;
+    for (client, driver) in drivers.iter_mut().enumerate() {
+        let replies = &mut world.clients[client].replies;
+        while let Some(Pending { op, .. }) = driver.sent.front()
+            && replies.len() >= op.replies()
+        {
+            let Pending { op, invoked } = driver.sent.pop_front().expect("the front was just seen");
+            let answer = replies.drain(..op.replies()).next_back().expect("every operation has a reply");
+            events.push(Event { client, op, invoked, answered: Some((now, answer)) });
+        }
+    }
+}

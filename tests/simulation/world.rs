@@ -1,0 +1,276 @@
+//! Shards, lanes and clients inside one thread: a seeded scheduler decides what happens next, so that a seed is a whole run.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use corelane::base::id::{ConnId, ShardId};
+use corelane::base::rng::Rng;
+use corelane::base::time::Now;
+use corelane::config::Config;
+use corelane::coordinator::{Event, Lane, Moved, Node, NodeSetup, Peer, Shared};
+use corelane::shard::message::Batch;
+
+use crate::reply::{self, Value};
+
+/// What the world does wrong on purpose, to show that the checks see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    #[default]
+    None,
+    /// Requests of one shard to another overtake each other.
+    ReorderRequests,
+    /// A batch of replies is lost.
+    LoseReplies,
+}
+
+/// A client's end of a connection.
+#[derive(Default)]
+pub struct Client {
+    place: Option<(usize, ConnId)>,
+    outgoing: VecDeque<u8>,
+    incoming: Vec<u8>,
+    /// Replies that have arrived, in order.
+    pub replies: VecDeque<Value>,
+    sending: Option<Vec<u8>>,
+    flush_wanted: bool,
+    moving: Option<(usize, Box<Moved>)>,
+    move_wanted: Option<usize>,
+    reading_paused: bool,
+    closed: bool,
+}
+
+impl Client {
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+/// A lane: from, to, and whether it carries replies.
+type LaneId = (usize, usize, bool);
+
+enum Action {
+    Send(usize),
+    Flush(usize),
+    Move(usize),
+    Deliver(LaneId),
+}
+
+/// The whole system under a seed.
+pub struct World {
+    nodes: Vec<Node>,
+    lanes: BTreeMap<LaneId, VecDeque<Batch>>,
+    pub clients: Vec<Client>,
+    rng: Rng,
+    now: Now,
+    conns: Vec<u32>,
+    fault: Fault,
+    /// Steps so far: the clock of histories.
+    pub steps: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, shards: u16, fault: Fault) -> Self {
+        let shared = Arc::new(Shared::default());
+        let now = Now { unix_us: 1_700_000_000_000_000, mono_us: 1_000_000 };
+        let node = |shard| {
+            let (config, shared) = (Config::default(), shared.clone());
+            let setup = NodeSetup { shard: ShardId(shard), shards, config, now, seed: seed ^ u64::from(shard), shared };
+            Node::new(setup).expect("the default rules are valid")
+        };
+        World {
+            nodes: (0..shards).map(node).collect(),
+            lanes: BTreeMap::new(),
+            clients: Vec::new(),
+            rng: Rng::new(seed),
+            now,
+            conns: vec![0; usize::from(shards)],
+            fault,
+            steps: 0,
+        }
+    }
+
+    /// Connects a client to a shard of the scheduler's choice.
+    pub fn connect(&mut self) -> usize {
+        let node = self.rng.below(self.nodes.len() as u64) as usize;
+        let id = self.fresh_conn(node);
+        self.nodes[node].open(id, Peer::default());
+        self.clients.push(Client { place: Some((node, id)), ..Client::default() });
+        self.after(node);
+        self.clients.len() - 1
+    }
+
+    fn fresh_conn(&mut self, node: usize) -> ConnId {
+        self.conns[node] += 1;
+        ConnId(self.conns[node])
+    }
+
+    /// Ends a connection from the client's side.
+    pub fn disconnect(&mut self, client: usize) {
+        self.clients[client].closed = true;
+        if self.clients[client].moving.is_none() {
+            self.close(client);
+        }
+    }
+
+    fn close(&mut self, client: usize) {
+        self.clients[client].closed = true;
+        if let Some((node, id)) = self.clients[client].place.take() {
+            self.nodes[node].closed(id);
+            self.after(node);
+        }
+    }
+
+    /// Gives a client bytes to send; the scheduler cuts and delays them.
+    pub fn send(&mut self, client: usize, bytes: &[u8]) {
+        self.clients[client].outgoing.extend(bytes);
+    }
+
+    /// Does one thing; false when only time could bring more.
+    pub fn step(&mut self) -> bool {
+        self.steps += 1;
+        let mut actions = self.actions();
+        if actions.is_empty() {
+            return false;
+        }
+        let chosen = self.rng.below(actions.len() as u64) as usize;
+        match actions.swap_remove(chosen) {
+            Action::Send(client) => self.transmit(client),
+            Action::Flush(client) => self.flush(client),
+            Action::Move(client) => self.relocate(client),
+            Action::Deliver(lane) => self.deliver(lane),
+        }
+        if self.rng.chance(1, 16) {
+            let us = 1 + self.rng.below(300);
+            self.pass_time(us);
+        }
+        true
+    }
+
+    fn actions(&self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for (at, client) in self.clients.iter().enumerate() {
+            let here = client.place.is_some();
+            if here && !client.outgoing.is_empty() && !client.reading_paused && client.move_wanted.is_none() {
+                actions.push(Action::Send(at));
+            }
+            if here && (client.sending.is_some() || client.flush_wanted && client.move_wanted.is_none()) {
+                actions.push(Action::Flush(at));
+            }
+            if client.moving.is_some() || here && client.move_wanted.is_some() && client.sending.is_none() {
+                actions.push(Action::Move(at));
+            }
+        }
+        actions.extend(self.lanes.iter().filter(|(_, lane)| !lane.is_empty()).map(|(id, _)| Action::Deliver(*id)));
+        actions
+    }
+
+    /// Lets time pass, in microseconds, and runs the timers.
+    pub fn pass_time(&mut self, us: u64) {
+        self.now.mono_us += us;
+        self.now.unix_us += us as i64;
+        for node in 0..self.nodes.len() {
+            self.nodes[node].set_now(self.now);
+            if self.nodes[node].next_deadline_us().is_some_and(|deadline| deadline <= self.now.mono_us) {
+                self.nodes[node].tick();
+            }
+            self.after(node);
+        }
+    }
+
+    fn transmit(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        let (node, id) = client.place.expect("a connected client sends");
+        let most = client.outgoing.len() as u64;
+        let len = if self.rng.chance(1, 3) { 1 + self.rng.below(most) } else { most };
+        let bytes: Vec<u8> = client.outgoing.drain(..len as usize).collect();
+        self.nodes[node].receive(id, &bytes);
+        self.after(node);
+    }
+
+    fn flush(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        let (node, id) = client.place.expect("a connected client is flushed");
+        if let Some(buffer) = client.sending.take() {
+            client.incoming.extend_from_slice(&buffer);
+            while let Some((value, used)) = reply::parse(&client.incoming) {
+                client.incoming.drain(..used);
+                client.replies.push_back(value);
+            }
+            self.nodes[node].sent(id, buffer);
+        } else {
+            client.flush_wanted = false;
+            client.sending = self.nodes[node].output(id);
+        }
+        self.after(node);
+    }
+
+    fn relocate(&mut self, at: usize) {
+        if let Some((to, moved)) = self.clients[at].moving.take() {
+            let id = self.fresh_conn(to);
+            self.clients[at].place = Some((to, id));
+            self.nodes[to].adopt(id, moved);
+            self.after(to);
+            if self.clients[at].closed {
+                self.close(at);
+            }
+        } else if let Some(to) = self.clients[at].move_wanted.take() {
+            let (node, id) = self.clients[at].place.take().expect("a connected client moves");
+            self.clients[at].flush_wanted = false;
+            self.clients[at].moving = self.nodes[node].detach(id).map(|moved| (to, moved));
+            self.after(node);
+        }
+    }
+
+    fn deliver(&mut self, lane: LaneId) {
+        let queue = self.lanes.get_mut(&lane).expect("the lane was just found");
+        let overtake = self.fault == Fault::ReorderRequests && !lane.2 && queue.len() > 1;
+        let batch = if overtake { queue.pop_back() } else { queue.pop_front() };
+        let batch = batch.expect("the lane is not empty");
+        if self.fault == Fault::LoseReplies && lane.2 && self.rng.chance(1, 20) {
+            return;
+        }
+        self.nodes[lane.1].deliver(ShardId(lane.0 as u16), batch);
+        self.after(lane.1);
+    }
+
+    /// What the runtime does after each pass of a loop.
+    fn after(&mut self, node: usize) {
+        while let Some(event) = self.nodes[node].next_event() {
+            let (Event::Flush(id)
+            | Event::Close(id)
+            | Event::PauseReading(id)
+            | Event::ResumeReading(id)
+            | Event::Move(id, _)) = event
+            else {
+                continue;
+            };
+            let Some(at) = self.clients.iter().position(|client| client.place == Some((node, id))) else { continue };
+            match event {
+                Event::Flush(_) => self.clients[at].flush_wanted = true,
+                Event::PauseReading(_) => self.clients[at].reading_paused = true,
+                Event::ResumeReading(_) => self.clients[at].reading_paused = false,
+                Event::Move(_, to) => self.clients[at].move_wanted = Some(to.index()),
+                Event::Close(_) | Event::Shutdown => self.close(at),
+            }
+        }
+        for to in 0..self.nodes.len() {
+            for (replies, lane) in [(true, Lane::Reply), (false, Lane::Request)] {
+                if let Some(batch) = self.nodes[node].take_batch(ShardId(to as u16), lane) {
+                    assert_ne!(node, to, "a shard's words to itself stay inside");
+                    self.lanes.entry((node, to, replies)).or_default().push_back(batch);
+                }
+            }
+        }
+    }
+
+    /// Whether no transaction holds or waits for anything.
+    pub fn is_settled(&self) -> bool {
+        self.nodes.iter().all(Node::is_settled)
+    }
+
+    /// How many connections have moved between shards.
+    pub fn moves(&self) -> u64 {
+        self.nodes.iter().map(Node::connections_moved).sum()
+    }
+}
