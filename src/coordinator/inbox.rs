@@ -48,7 +48,8 @@ impl Node {
             Message::Served(served) => self.finish_blocking(from, *served),
             Message::Woken(woken) => self.start_woken(from, *woken),
             Message::Granted(granted) => self.granted(*granted),
-            Message::Release(release) => self.shard.release(*release, &mut self.out),
+            Message::Release(release) => self.shard.release(from, *release, &mut self.out),
+            Message::Released { tx } => self.released(tx),
             Message::Watching { conn, client, watched } => {
                 if !self.note_watched(conn, client, &watched) {
                     self.out.request(from, Message::Unwatch(watched));

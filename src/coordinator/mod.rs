@@ -7,6 +7,7 @@ mod control;
 mod counters;
 mod dispatch;
 mod gather;
+mod homecoming;
 mod inbox;
 mod movement;
 mod multi;

@@ -4,32 +4,30 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::connection::{Blocked, Connection, Flow, Gather};
+use super::connection::{Connection, Flow, Gather};
 use super::gather::{add_part, combine};
 use super::node::Node;
-use crate::base::id::{ConnId, DbIndex, ShardId, TxId};
+use crate::base::id::{ConnId, ShardId, TxId};
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
-use crate::command::{Args, Attempt, Command, Effects, Error, Exec, KeyFlags, Part};
+use crate::command::{Args, Attempt, Command, Effects, Error, Exec, Part};
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
 use crate::shard::execute::Surroundings;
 use crate::shard::lend;
-use crate::shard::message::{
-    Acquire, Asker, Claim, Granted, Lent, Message, Parcel, Registration, Release, Waiter, Woken,
-};
+use crate::shard::message::{Acquire, Asker, Granted, Message, Parcel, Release, Waiter};
 
 /// Keys to ask one shard for.
-struct Stage {
-    shard: ShardId,
+pub(super) struct Stage {
+    pub(super) shard: ShardId,
     /// `None`: everything.
-    keys: Option<Vec<Box<[u8]>>>,
-    watched: Vec<Watched>,
-    immediately: bool,
+    pub(super) keys: Option<Vec<Box<[u8]>>>,
+    pub(super) watched: Vec<Watched>,
+    pub(super) immediately: bool,
 }
 
 /// What to run once everything is here.
-enum Work {
+pub(super) enum Work {
     Command {
         command: &'static Command,
         args: Arc<OwnedArgs>,
@@ -41,7 +39,7 @@ enum Work {
 }
 
 /// What is here.
-enum Holdings {
+pub(super) enum Holdings {
     /// Keys of some shards, together in one keyspace.
     Keys(Box<Keyspace>),
     /// The keyspaces of all shards, in order.
@@ -50,28 +48,36 @@ enum Holdings {
 
 /// A transaction over several shards.
 pub(super) struct Tx {
-    id: TxId,
-    asker: Asker,
-    stages: VecDeque<Stage>,
+    pub(super) id: TxId,
+    pub(super) asker: Asker,
+    pub(super) stages: VecDeque<Stage>,
     /// The shard that was asked last.
-    asking: ShardId,
-    parcels: Vec<(ShardId, Parcel)>,
-    unchanged: bool,
-    work: Work,
-    effects: Effects,
-    reply: Reply,
+    pub(super) asking: ShardId,
+    pub(super) parcels: Vec<(ShardId, Parcel)>,
+    pub(super) unchanged: bool,
+    pub(super) work: Work,
+    pub(super) effects: Effects,
+    pub(super) reply: Reply,
     /// When the client gives up waiting, for a blocking command.
-    deadline_us: Option<u64>,
+    pub(super) deadline_us: Option<u64>,
     /// Where the key is that woke the client, when one did.
-    woken_at: Option<ShardId>,
-    gather: Option<Box<Gather>>,
-    holdings: Option<Holdings>,
+    pub(super) woken_at: Option<ShardId>,
+    /// The client that was woken.
+    pub(super) waiter: Option<Waiter>,
+    pub(super) gather: Option<Box<Gather>>,
+    pub(super) holdings: Option<Holdings>,
+    /// Shards on which clients wait for what was lent.
+    pub(super) awaited: Vec<ShardId>,
+    /// How many of them have not served those clients yet.
+    pub(super) unconfirmed: usize,
+    /// What goes home to the other shards after that.
+    pub(super) homebound: Vec<(ShardId, Box<Release>)>,
     /// Which keys of which shard are in `holdings`.
-    lent: Vec<(ShardId, Vec<Box<[u8]>>)>,
+    pub(super) lent: Vec<(ShardId, Vec<Box<[u8]>>)>,
 }
 
 impl Tx {
-    fn new(id: TxId, asker: Asker, stages: VecDeque<Stage>, work: Work) -> Box<Self> {
+    pub(super) fn new(id: TxId, asker: Asker, stages: VecDeque<Stage>, work: Work) -> Box<Self> {
         Box::new(Tx {
             id,
             asker,
@@ -84,8 +90,12 @@ impl Tx {
             reply: Reply::new(Vec::new(), asker.resp),
             deadline_us: None,
             woken_at: None,
+            waiter: None,
             gather: None,
             holdings: None,
+            awaited: Vec::new(),
+            unconfirmed: 0,
+            homebound: Vec::new(),
             lent: Vec::new(),
         })
     }
@@ -154,7 +164,7 @@ impl Node {
         true
     }
 
-    fn stages(&self, keys: Option<Vec<Box<[u8]>>>, watched: Vec<Watched>) -> VecDeque<Stage> {
+    pub(super) fn stages(&self, keys: Option<Vec<Box<[u8]>>>, watched: Vec<Watched>) -> VecDeque<Stage> {
         let mut watched = self.by_shard(watched);
         let mut stage = |shard, keys| {
             let own = watched.iter_mut().find(|(other, _)| *other == shard);
@@ -186,7 +196,7 @@ impl Node {
         stages
     }
 
-    fn ask_next(&mut self, mut tx: Box<Tx>) {
+    pub(super) fn ask_next(&mut self, mut tx: Box<Tx>) {
         let Some(Stage {
             shard,
             keys,
@@ -214,9 +224,12 @@ impl Node {
             .remove(&granted.tx)
             .expect("only what was asked for is granted");
         if matches!(granted.parcel, Parcel::Refused) {
-            return self.finish(tx, Attempt::Nothing);
+            return self.retry(tx);
         }
         tx.unchanged &= granted.unchanged;
+        if granted.awaited {
+            tx.awaited.push(tx.asking);
+        }
         tx.parcels.push((tx.asking, granted.parcel));
         self.ask_next(tx);
     }
@@ -360,189 +373,6 @@ impl Node {
         };
         tx.holdings = Some(holdings);
         attempt
-    }
-
-    /// Sends everything home and answers the client, or lets it wait.
-    fn finish(&mut self, mut tx: Box<Tx>, attempt: Attempt) {
-        let registration = if attempt == Attempt::Nothing {
-            self.wait_after(&tx)
-        } else {
-            None
-        };
-        self.send_home(&mut tx, registration.as_ref());
-        let mut publishes = std::mem::take(&mut tx.effects.publishes);
-        if !publishes.is_empty() {
-            self.shard.effects.publishes.append(&mut publishes);
-            self.publish(None);
-        }
-        let origin = tx.asker.origin;
-        let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
-            return;
-        };
-        match registration {
-            Some((waiter, shards)) => {
-                conn.flow = Flow::Ready;
-                conn.deadline_us = tx.deadline_us;
-                self.block_waiting(origin.conn, &mut conn, waiter, shards);
-                self.put_conn(origin.conn, conn);
-            }
-            None => {
-                let mark = conn.reply.len();
-                if attempt == Attempt::Nothing
-                    && let Work::Command {
-                        command:
-                            Command {
-                                exec: Exec::Blocking { timed_out, .. },
-                                ..
-                            },
-                        ..
-                    } = tx.work
-                {
-                    timed_out(&mut conn.reply);
-                }
-                conn.reply.raw(tx.reply.bytes());
-                conn.finish_reply(mark);
-                if !matches!(conn.flow, Flow::Closing) {
-                    return self.ready(origin.conn, conn);
-                }
-                self.put_conn(origin.conn, conn);
-            }
-        }
-    }
-
-    fn block_waiting(&mut self, id: ConnId, conn: &mut Connection, waiter: Waiter, shards: Vec<ShardId>) {
-        let Waiter { command, claim, .. } = waiter;
-        conn.session.blocked = true;
-        conn.flow = Flow::Blocked(Box::new(Blocked {
-            command,
-            claim,
-            shards,
-            deadline_us: conn.deadline_us,
-        }));
-        if let Some(deadline) = conn.deadline_us {
-            self.deadlines.insert((deadline, id));
-        }
-    }
-
-    /// How the client of a blocking command that found nothing waits; `None` when it is gone or its time is up.
-    fn wait_after(&self, tx: &Tx) -> Option<(Waiter, Vec<ShardId>)> {
-        let Work::Command { command, args } = &tx.work else {
-            return None;
-        };
-        let origin = tx.asker.origin;
-        let conn = self.conns.get(origin.conn.index())?.as_ref()?;
-        let here = conn.session.client == origin.client && matches!(conn.flow, Flow::Transaction(_));
-        let late = tx
-            .deadline_us
-            .is_some_and(|deadline| deadline <= self.shard.now.mono_us);
-        if !here || late {
-            return None;
-        }
-        let keys = crate::shard::waited_keys(command, args.as_args());
-        let mut shards: Vec<ShardId> = keys.iter().map(|key| self.router.shard(key)).collect();
-        shards.sort_unstable();
-        shards.dedup();
-        let roams = command.keys.iter().any(|key| key.flags.has(KeyFlags::INSERT));
-        let waiter = Waiter {
-            asker: tx.asker,
-            command,
-            args: args.clone(),
-            claim: Claim::default(),
-            roams,
-        };
-        Some((waiter, shards))
-    }
-
-    fn send_home(&mut self, tx: &mut Tx, registration: Option<&(Waiter, Vec<ShardId>)>) {
-        let mut parcels = std::mem::take(&mut tx.parcels);
-        match tx.holdings.take() {
-            None => {}
-            Some(Holdings::Whole(spaces)) => {
-                parcels.extend(
-                    spaces
-                        .into_iter()
-                        .enumerate()
-                        .map(|(at, space)| (ShardId(at as u16), Parcel::Whole(space))),
-                );
-            }
-            Some(Holdings::Keys(mut space)) => {
-                for (shard, keys) in std::mem::take(&mut tx.lent) {
-                    let lent: Vec<Lent> = keys.into_iter().map(|key| lend::take(&mut space, key)).collect();
-                    parcels.push((shard, Parcel::Keys(lent)));
-                }
-                debug_assert!(
-                    (0..space.databases()).all(|db| space.db(DbIndex(db as u32)).is_empty()),
-                    "commands keep to their keys"
-                );
-            }
-        }
-        let mut changes = std::mem::take(&mut tx.effects.changes);
-        let effects = &mut self.shard.effects;
-        effects.expired += tx.effects.expired;
-        effects.hits += tx.effects.hits;
-        effects.misses += tx.effects.misses;
-        for (shard, parcel) in parcels {
-            let (own, others) = changes
-                .into_iter()
-                .partition(|change| self.router.shard(&change.key) == shard);
-            changes = others;
-            let own: Vec<_> = own;
-            let dirty = own.iter().filter(|change| change.modified).count() as u64;
-            let waiter = registration
-                .filter(|(_, shards)| shards.contains(&shard))
-                .map(|(waiter, _)| self.at(shard, waiter, tx));
-            let release = Release {
-                tx: tx.id,
-                parcel,
-                changes: own,
-                dirty,
-                waiter,
-            };
-            self.out.reply(shard, Message::Release(Box::new(release)));
-        }
-    }
-
-    fn at(&self, shard: ShardId, waiter: &Waiter, tx: &Tx) -> Registration {
-        let keys = crate::shard::waited_keys(waiter.command, waiter.args.as_args());
-        let keys = keys.into_iter().filter(|key| self.router.shard(key) == shard).collect();
-        Registration {
-            waiter: waiter.clone(),
-            keys,
-            first: tx.woken_at == Some(shard),
-        }
-    }
-
-    /// A blocked client's key has data, and is lent to its transaction: asks for the other keys. A shard below the one that holds the key is
-    /// not waited for, since that could close a circle: if it cannot lend at once, everything goes back and the client waits on, first in line.
-    pub(super) fn start_woken(&mut self, from: ShardId, woken: Woken) {
-        let Woken { waiter, tx: id, parcel } = woken;
-        let origin = waiter.asker.origin;
-        let keys = crate::shard::keys_of(waiter.command, waiter.args.as_args());
-        let elsewhere: Vec<Box<[u8]>> = keys.into_iter().filter(|key| self.router.shard(key) != from).collect();
-        let mut stages = self.stages(Some(elsewhere), Vec::new());
-        for stage in &mut stages {
-            stage.immediately = stage.shard < from;
-        }
-        let work = Work::Command {
-            command: waiter.command,
-            args: waiter.args,
-        };
-        let mut tx = Tx::new(id, waiter.asker, stages, work);
-        tx.parcels.push((from, parcel));
-        tx.woken_at = Some(from);
-        let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
-            return self.send_home(&mut tx, None);
-        };
-        if let Flow::Blocked(blocked) = &conn.flow {
-            tx.deadline_us = blocked.deadline_us;
-            self.end_blocking(origin.conn, &mut conn, Some(from));
-            conn.flow = Flow::Transaction(id);
-            self.put_conn(origin.conn, conn);
-            self.ask_next(tx);
-        } else {
-            self.put_conn(origin.conn, conn);
-            self.send_home(&mut tx, None);
-        }
     }
 }
 

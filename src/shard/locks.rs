@@ -3,18 +3,46 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use slab::Slab;
+
+use crate::base::id::ClientId;
 
 /// A place in the queues of some keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(usize);
 
+/// What is queued for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A key, in every database.
+    Key(Box<[u8]>),
+    /// A client's turn: its later requests stay behind those of its requests that wait, whatever keys they name.
+    Client(ClientId),
+}
+
+/// A borrowed [`Place`], for lookups without a copy of the key.
+#[derive(Hash)]
+enum PlaceRef<'k> {
+    Key(&'k [u8]),
+    Client(ClientId),
+}
+
+impl Equivalent<Place> for PlaceRef<'_> {
+    fn equivalent(&self, place: &Place) -> bool {
+        match (self, place) {
+            (PlaceRef::Key(one), Place::Key(other)) => **one == **other,
+            (PlaceRef::Client(one), Place::Client(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 /// What a ticket covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// These keys, in every database; no key twice.
-    Keys(Vec<Box<[u8]>>),
+    /// These places, none twice.
+    Places(Vec<Place>),
     /// The whole keyspace of the shard.
     Whole,
 }
@@ -31,7 +59,7 @@ struct Holder<R> {
 
 /// Locks of one shard; `R` is what waits.
 pub struct Locks<R> {
-    queues: HashMap<Box<[u8]>, VecDeque<Ticket>>,
+    queues: HashMap<Place, VecDeque<Ticket>>,
     tickets: Slab<Holder<R>>,
     /// The ticket that has, or is next to have, the whole keyspace.
     whole: Option<Ticket>,
@@ -60,7 +88,12 @@ impl<R> Locks<R> {
 
     /// Whether a request on `keys` may run at once without a ticket.
     pub fn free<'k>(&self, mut keys: impl Iterator<Item = &'k [u8]>) -> bool {
-        self.idle() || self.whole.is_none() && keys.all(|key| !self.queues.contains_key(key))
+        self.idle() || self.whole.is_none() && keys.all(|key| !self.queues.contains_key(&PlaceRef::Key(key)))
+    }
+
+    /// Whether an earlier request of the client waits.
+    pub fn has_turn(&self, client: ClientId) -> bool {
+        self.queues.contains_key(&PlaceRef::Client(client))
     }
 
     /// Takes places for `request` at the end of its queues. It is handed out by [`Locks::next_granted`], at the earliest now.
@@ -79,32 +112,29 @@ impl<R> Locks<R> {
     }
 
     /// Takes places before everybody who is not granted yet (but behind earlier such requests): for a waiter that is served
-    /// in the instant in which its key got data. Must not be called while the whole keyspace is held.
+    /// in the instant in which its key got data. While the whole keyspace is held this is only for its holder, as it gives it back.
     pub fn enqueue_first(&mut self, keys: Vec<Box<[u8]>>, request: R) {
-        debug_assert!(
-            self.whole.is_none() || self.tickets.len() > 1,
-            "a held keyspace has nothing to serve"
-        );
-        self.insert(Scope::Keys(keys), true, 0, request);
+        let places = keys.into_iter().map(Place::Key).collect();
+        self.insert(Scope::Places(places), true, 0, request);
     }
 
     fn insert(&mut self, scope: Scope, first: bool, ahead: usize, request: R) -> Ticket {
         let ticket = Ticket(self.tickets.vacant_key());
         let mut behind = ahead;
-        if let Scope::Keys(keys) = &scope {
-            for key in keys {
-                let queue = self.queues.entry(key.clone()).or_default();
-                let place = if first {
+        if let Scope::Places(places) = &scope {
+            for place in places {
+                let queue = self.queues.entry(place.clone()).or_default();
+                let at = if first {
                     first_place(queue, &self.tickets)
                 } else {
                     queue.len()
                 };
-                if place > 0 {
+                if at > 0 {
                     behind += 1;
                 } else if let Some(&overtaken) = queue.front() {
                     self.tickets[overtaken.0].behind += 1;
                 }
-                queue.insert(place, ticket);
+                queue.insert(at, ticket);
             }
         }
         self.tickets.insert(Holder {
@@ -113,7 +143,7 @@ impl<R> Locks<R> {
             first,
             request: Some(request),
         });
-        if first && let Some(whole) = self.whole {
+        if first && let Some(whole) = self.waiting_whole() {
             self.tickets[whole.0].behind += 1;
         }
         if behind == 0 {
@@ -144,24 +174,29 @@ impl<R> Locks<R> {
                 self.whole = None;
                 self.readmit();
             }
-            Scope::Keys(keys) => {
-                for key in &keys {
-                    self.leave(key, ticket);
+            Scope::Places(places) => {
+                for place in &places {
+                    self.leave(place, ticket);
                 }
-                if let Some(whole) = self.whole {
+                if let Some(whole) = self.waiting_whole() {
                     self.step_up(whole);
                 }
             }
         }
     }
 
-    fn leave(&mut self, key: &[u8], ticket: Ticket) {
-        let queue = self.queues.get_mut(key).expect("a held key has a queue");
+    /// The ticket for the whole keyspace, while it waits for those before it.
+    fn waiting_whole(&self) -> Option<Ticket> {
+        self.whole.filter(|whole| self.tickets[whole.0].behind > 0)
+    }
+
+    fn leave(&mut self, place: &Place, ticket: Ticket) {
+        let queue = self.queues.get_mut(place).expect("a held place has a queue");
         let left = queue.pop_front();
         debug_assert_eq!(left, Some(ticket), "the holder is first in line");
         match queue.front().copied() {
             Some(next) => self.step_up(next),
-            None => drop(self.queues.remove(key)),
+            None => drop(self.queues.remove(place)),
         }
     }
 
@@ -182,10 +217,11 @@ impl<R> Locks<R> {
         }
     }
 
-    /// Whether a request that [`Locks::enqueue_first`] let in has a place in the queue of `key`.
+    /// Whether a request that [`Locks::enqueue_first`] let in waits in the queue of `key`.
     pub fn has_first(&self, key: &[u8]) -> bool {
-        let queue = self.queues.get(key);
-        queue.is_some_and(|queue| queue.iter().any(|ticket| self.tickets[ticket.0].first))
+        let queue = self.queues.get(&PlaceRef::Key(key));
+        let waits = |ticket: &Ticket| self.tickets[ticket.0].first && self.tickets[ticket.0].request.is_some();
+        queue.is_some_and(|queue| queue.iter().any(waits))
     }
 
     /// How many requests wait.
@@ -210,7 +246,12 @@ mod tests {
     use super::*;
 
     fn keys(names: &str) -> Scope {
-        Scope::Keys(names.split(' ').map(|name| name.as_bytes().into()).collect())
+        Scope::Places(
+            names
+                .split(' ')
+                .map(|name| Place::Key(name.as_bytes().into()))
+                .collect(),
+        )
     }
 
     fn granted(locks: &mut Locks<&'static str>) -> Vec<(Ticket, &'static str)> {

@@ -121,8 +121,20 @@ pub struct Waiter {
     pub args: Arc<OwnedArgs>,
     /// Who may serve it.
     pub claim: Claim,
-    /// Serving it needs keys of other shards: the coordinator executes, holding the key that woke it.
-    pub roams: bool,
+    /// Where the keys of its command are.
+    pub reach: Reach,
+}
+
+/// Where the keys of a blocking command are, seen from a shard at which it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All here: this shard serves it.
+    Here,
+    /// It takes from keys of several shards: each serves it with what it has, unless one transaction has changed several of them, in which case
+    /// the order of the command's keys decides, and it must see all of them.
+    Spans,
+    /// It also puts into a key of another shard: its coordinator runs it, holding the key that woke it.
+    Roams,
 }
 
 /// A request or a reply.
@@ -176,6 +188,8 @@ pub enum Message {
     Granted(Box<Granted>),
     /// Lent keys come back.
     Release(Box<Release>),
+    /// Lent keys are back, and whoever waited for them is served.
+    Released { tx: TxId },
     /// The versions of watched keys, in order.
     Watching {
         conn: ConnId,
@@ -247,6 +261,8 @@ pub struct Granted {
     pub parcel: Parcel,
     /// Whether no watched key of this shard has changed.
     pub unchanged: bool,
+    /// Whether clients wait for what is lent: they must be served before the transaction is answered.
+    pub awaited: bool,
 }
 
 /// Keys come back from a transaction.
@@ -259,8 +275,14 @@ pub struct Release {
     pub changes: Vec<Change>,
     /// How much happened.
     pub dirty: u64,
+    /// Answer `Released` once the waiters are served, so that the transaction can be answered.
+    pub confirm: bool,
+    /// The transaction has changed awaited keys of other shards too: see [`Reach::Spans`].
+    pub widely: bool,
     /// A client to register in the same instant.
     pub waiter: Option<Registration>,
+    /// A woken client that could not get its other keys at once: it is woken again after those who wait for the returned keys now.
+    pub retry: Option<Waiter>,
 }
 
 /// A client that starts to wait at a shard.
@@ -289,6 +311,8 @@ pub struct Woken {
     pub tx: TxId,
     /// The key, lent.
     pub parcel: Parcel,
+    /// As in [`Granted`].
+    pub awaited: bool,
 }
 
 /// Channels or patterns that one client of the sender has subscribed to or left.

@@ -2,8 +2,8 @@
 
 use super::lend;
 use super::locks::Ticket;
-use super::message::{Message, Outbox, Parcel, Served, Waiter, Woken};
-use super::state::{Parked, Shard, keys_of};
+use super::message::{Claim, Message, Outbox, Parcel, Reach, Registration, Served, Waiter, Woken};
+use super::state::{Parked, Shard, keys_of, waited_keys};
 use crate::base::id::{DbIndex, TxId};
 use crate::command::{Attempt, Change, Class, Exec};
 use crate::keyspace::Upheaval;
@@ -52,14 +52,18 @@ impl Shard {
                 }
             }
         }
-        let look = |(db, key): (DbIndex, &[u8])| Change {
-            db,
-            key: key.into(),
-            class: Class::Generic,
-            event: "",
-            modified: false,
-        };
-        self.effects.changes.extend(self.waiters.places().map(look));
+        self.effects
+            .changes
+            .extend(self.waiters.places().map(|(db, key)| look(db, key)));
+    }
+
+    /// Clients that wait for one of `keys` may be ready.
+    pub(super) fn look_at_waiters_for(&mut self, keys: &[Box<[u8]>]) {
+        for db in (0..self.config.databases).map(|db| DbIndex(db as u32)) {
+            for key in keys.iter().filter(|key| self.waiters.has(db, key)) {
+                self.effects.changes.push(look(db, key));
+            }
+        }
     }
 
     fn serve_key(&mut self, db: DbIndex, key: &[u8], out: &mut Outbox) {
@@ -75,12 +79,12 @@ impl Shard {
             let Some(waiter) = self.waiters.first(db, key, fits).cloned() else {
                 return;
             };
-            self.unwait(waiter.asker.origin.client, &waiter.claim);
+            let awaited = self.remove_waiter(waiter.asker.origin.client);
             if !waiter.claim.take() {
                 continue;
             }
-            if waiter.roams {
-                return self.start_wake(waiter, key);
+            if waiter.reach == Reach::Roams || waiter.reach == Reach::Spans && self.changed_widely {
+                return self.start_wake(waiter, awaited);
             }
             let keys = keys_of(waiter.command, waiter.args.as_args());
             if self.locks.free(keys.iter().map(|key| &**key)) || self.holds_only_sources(&waiter) {
@@ -120,31 +124,61 @@ impl Shard {
             }
             // Somebody before it took the data while it stood in line for its destination: it waits again, first in line.
             Attempt::Nothing => {
-                let claim = self.start_waiting(&waiter.asker, waiter.command, (*waiter.args).clone());
+                let claim = Claim::default();
+                let keys = waited_keys(waiter.command, waiter.args.as_args());
+                let waiter = Waiter {
+                    claim: claim.clone(),
+                    ..waiter
+                };
+                self.register(Registration {
+                    waiter,
+                    keys,
+                    first: true,
+                });
                 let (conn, client) = (origin.conn, origin.client);
                 out.reply(origin.shard, Message::Waiting { conn, client, claim });
             }
         }
     }
 
-    fn start_wake(&mut self, waiter: Waiter, key: &[u8]) {
+    fn start_wake(&mut self, waiter: Waiter, keys: Vec<Box<[u8]>>) {
         self.wake_count += 1;
-        // Odd multiples of 2^63 are out of the coordinators' range: a wake-up's transaction is named by the shard that starts it.
+        // Coordinators count from 1: the top bit tells names apart that the waking shard gives.
         let tx = TxId(1 << 63 | u64::from(self.id.0) << 47 | self.wake_count);
         let parked = Parked::Wake {
             waiter: Box::new(waiter),
             tx,
-            key: key.into(),
+            keys: keys.clone(),
         };
-        self.locks.enqueue_first(vec![key.into()], parked);
+        self.locks.enqueue_first(keys, parked);
     }
 
-    /// Hands the key that woke a client to the client's coordinator.
-    pub(super) fn wake(&mut self, ticket: Ticket, waiter: Waiter, tx: TxId, key: Box<[u8]>, out: &mut Outbox) {
+    /// Hands the keys that a woken client waited for to its coordinator.
+    pub(super) fn wake(&mut self, ticket: Ticket, waiter: Waiter, tx: TxId, keys: Vec<Box<[u8]>>, out: &mut Outbox) {
         self.held.insert(tx, ticket);
+        let awaited = keys.iter().any(|key| self.is_awaited(key));
         let space = self.keyspace.as_deref_mut().expect("a granted key is here");
-        let parcel = Parcel::Keys(vec![lend::take(space, key)]);
+        let parcel = Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect());
         let home = waiter.asker.origin.shard;
-        out.reply(home, Message::Woken(Box::new(Woken { waiter, tx, parcel })));
+        out.reply(
+            home,
+            Message::Woken(Box::new(Woken {
+                waiter,
+                tx,
+                parcel,
+                awaited,
+            })),
+        );
+    }
+}
+
+/// Not a change, but a reason to look at those who wait for a key.
+fn look(db: DbIndex, key: &[u8]) -> Change {
+    Change {
+        db,
+        key: key.into(),
+        class: Class::Generic,
+        event: "",
+        modified: false,
     }
 }

@@ -4,9 +4,10 @@ use hashbrown::HashMap;
 
 use super::execute::Surroundings;
 use super::lend;
-use super::locks::{Locks, Scope, Ticket};
+use super::locks::{Locks, Place, Scope, Ticket};
 use super::message::{
-    Acquire, Asker, Batch, Block, Claim, Granted, Message, Origin, Outbox, Parcel, Registration, Release, Waiter, Words,
+    Acquire, Asker, Batch, Block, Claim, Granted, Message, Origin, Outbox, Parcel, Reach, Registration, Release,
+    Waiter, Words,
 };
 use super::waiters::Waiters;
 use super::watches::Watches;
@@ -55,7 +56,7 @@ pub(super) enum Parked {
     Wake {
         waiter: Box<Waiter>,
         tx: TxId,
-        key: Box<[u8]>,
+        keys: Vec<Box<[u8]>>,
     },
 }
 
@@ -84,6 +85,8 @@ pub struct Shard {
     pub(super) waiters: Waiters,
     pub(super) watches: Watches,
     pub(super) wake_count: u64,
+    /// While what a transaction changed here and elsewhere is settled.
+    pub(super) changed_widely: bool,
     /// Emptied databases, until the runtime takes them to be freed elsewhere.
     pub(super) emptied: Vec<Db>,
 }
@@ -107,6 +110,7 @@ impl Shard {
             waiters: Waiters::default(),
             watches: Watches::default(),
             wake_count: 0,
+            changed_widely: false,
             emptied: Vec::new(),
         }
     }
@@ -158,7 +162,7 @@ impl Shard {
         reply: &mut Reply,
         out: &mut Outbox,
     ) -> Outcome {
-        if !self.locks.idle() && !self.is_free(command, args) {
+        if !self.locks.idle() && !self.is_free(asker.origin.client, command, args) {
             self.park(asker, command, args);
             return Outcome::Parked;
         }
@@ -168,18 +172,23 @@ impl Shard {
         }
     }
 
-    fn is_free(&self, command: &Command, args: Args<'_>) -> bool {
+    /// Whether a request may run now: nobody holds or waits for its keys, and no earlier request of its client waits.
+    fn is_free(&self, client: ClientId, command: &Command, args: Args<'_>) -> bool {
         if matches!(command.exec, Exec::Shard { .. } | Exec::Whole { .. }) {
             return self.locks.idle();
         }
         let positions = command.key_positions(args).unwrap_or_default();
-        self.locks.free(positions.iter().map(|&at| args.at(at)))
+        !self.locks.has_turn(client) && self.locks.free(positions.iter().map(|&at| args.at(at)))
     }
 
     fn park(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>) {
         let scope = match command.exec {
             Exec::Shard { .. } | Exec::Whole { .. } => Scope::Whole,
-            _ => Scope::Keys(keys_of(command, args)),
+            _ => {
+                let turn = Place::Client(asker.origin.client);
+                let keys = keys_of(command, args).into_iter().map(Place::Key);
+                Scope::Places(keys.chain([turn]).collect())
+            }
         };
         self.locks.enqueue(
             scope,
@@ -218,7 +227,7 @@ impl Shard {
             command,
             args: args.into(),
             claim: claim.clone(),
-            roams: false,
+            reach: Reach::Here,
         };
         self.register(Registration {
             waiter,
@@ -228,7 +237,7 @@ impl Shard {
         claim
     }
 
-    fn register(&mut self, registration: Registration) {
+    pub(super) fn register(&mut self, registration: Registration) {
         let Registration { waiter, keys, first } = registration;
         if waiter.claim.is_taken() {
             return;
@@ -250,9 +259,18 @@ impl Shard {
     /// Ends the wait of a client that `claim` belongs to; a later wait of the same client stays.
     pub fn unwait(&mut self, client: ClientId, claim: &Claim) {
         if self.waiters.get(client).is_some_and(|waiter| waiter.claim.is(claim)) {
-            let keys = self.waiters.remove(client).expect("the waiter was just found");
-            keys.iter().for_each(|key| self.effects.interest.remove(key));
+            self.remove_waiter(client);
         }
+    }
+
+    /// Removes a client that waits; answers the keys it waited for here.
+    pub(super) fn remove_waiter(&mut self, client: ClientId) -> Vec<Box<[u8]>> {
+        let keys = self
+            .waiters
+            .remove(client)
+            .expect("only a client that waits is removed");
+        keys.iter().for_each(|key| self.effects.interest.remove(key));
+        keys
     }
 
     /// Takes in one request from `from` (or from this core's own coordinator).
@@ -269,7 +287,7 @@ impl Shard {
     }
 
     fn run(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>, out: &mut Outbox) {
-        if !self.locks.idle() && !self.is_free(command, args) {
+        if !self.locks.idle() && !self.is_free(asker.origin.client, command, args) {
             self.park(asker, command, args);
             return;
         }
@@ -306,7 +324,7 @@ impl Shard {
         if self.locks.free(block.keys.iter().map(|key| &**key)) {
             self.block_granted(&block, out);
         } else {
-            let scope = Scope::Keys(std::mem::take(&mut block.keys));
+            let scope = places(std::mem::take(&mut block.keys));
             self.locks.enqueue(scope, Parked::Block(block));
         }
     }
@@ -335,7 +353,7 @@ impl Shard {
         }
     }
 
-    fn acquire(&mut self, mut acquire: Box<Acquire>, out: &mut Outbox) {
+    fn acquire(&mut self, acquire: Box<Acquire>, out: &mut Outbox) {
         let free = match &acquire.keys {
             Some(keys) => self.locks.free(keys.iter().map(|key| &**key)),
             None => self.locks.idle(),
@@ -345,17 +363,14 @@ impl Shard {
                 tx: acquire.tx,
                 parcel: Parcel::Refused,
                 unchanged: false,
+                awaited: false,
             };
             out.reply(acquire.home, Message::Granted(Box::new(refused)));
             return;
         }
-        let scope = match acquire.keys.take() {
-            Some(keys) => Scope::Keys(keys),
+        let scope = match &acquire.keys {
+            Some(keys) => places(keys.clone()),
             None => Scope::Whole,
-        };
-        acquire.keys = match &scope {
-            Scope::Keys(keys) => Some(keys.clone()),
-            Scope::Whole => None,
         };
         self.locks.enqueue(scope, Parked::Acquire(acquire));
         self.run_parked(out);
@@ -372,6 +387,10 @@ impl Shard {
         let unchanged = self.is_unchanged(&watched);
         self.unwatch(&watched);
         self.held.insert(tx, ticket);
+        let awaited = match &keys {
+            None => self.waiters.len() > 0,
+            Some(keys) => keys.iter().any(|key| self.is_awaited(key)),
+        };
         let parcel = match keys {
             None => Parcel::Whole(self.keyspace.take().expect("a granted keyspace is here")),
             Some(keys) => {
@@ -379,15 +398,30 @@ impl Shard {
                 Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect())
             }
         };
-        out.reply(home, Message::Granted(Box::new(Granted { tx, parcel, unchanged })));
+        let granted = Granted {
+            tx,
+            parcel,
+            unchanged,
+            awaited,
+        };
+        out.reply(home, Message::Granted(Box::new(granted)));
+    }
+
+    /// Whether a client waits for `key`, in any database.
+    pub(super) fn is_awaited(&self, key: &[u8]) -> bool {
+        (0..self.config.databases).any(|db| self.waiters.has(DbIndex(db as u32), key))
     }
 
     /// Takes lent keys back.
-    pub fn release(&mut self, release: Release, out: &mut Outbox) {
+    pub fn release(&mut self, from: ShardId, release: Release, out: &mut Outbox) {
         let ticket = self.held.remove(&release.tx).expect("what comes back was lent");
+        self.effects.dirty += release.dirty;
+        self.effects.changes.extend(release.changes);
+        let mut returned = Vec::new();
         match release.parcel {
             Parcel::Whole(space) => self.take_back_whole(space),
             Parcel::Keys(keys) => {
+                returned.extend(keys.iter().map(|lent| lent.key.clone()));
                 let space = self
                     .keyspace
                     .as_deref_mut()
@@ -396,12 +430,30 @@ impl Shard {
             }
             Parcel::Refused => unreachable!("what was refused does not come back"),
         }
-        self.effects.dirty += release.dirty;
-        self.effects.changes.extend(release.changes);
+        if release.retry.is_none() {
+            // Even unchanged they may serve somebody: a client that was woken for them may have left.
+            self.look_at_waiters_for(&returned);
+        }
         if let Some(registration) = release.waiter {
             self.register(registration);
         }
+        let before = std::mem::replace(&mut self.changed_widely, release.widely);
         self.settle(out);
+        self.changed_widely = before;
+        if let Some(waiter) = release.retry {
+            let (tx, waiter) = (release.tx, Box::new(waiter));
+            self.locks.enqueue(
+                places(returned.clone()),
+                Parked::Wake {
+                    waiter,
+                    tx,
+                    keys: returned,
+                },
+            );
+        }
+        if release.confirm {
+            out.reply(from, Message::Released { tx: release.tx });
+        }
         self.locks.release(ticket);
         self.run_parked(out);
     }
@@ -419,14 +471,20 @@ impl Shard {
                     self.lend(ticket, *acquire, out);
                     continue;
                 }
-                Parked::Wake { waiter, tx, key } => {
-                    self.wake(ticket, *waiter, tx, key, out);
+                Parked::Wake { waiter, tx, keys } => {
+                    self.wake(ticket, *waiter, tx, keys, out);
                     continue;
                 }
                 Parked::Run { asker, command, args } => self.run_granted(&asker, command, args.as_args(), out),
                 Parked::Block(block) => self.block_granted(&block, out),
                 Parked::Watch { origin, db, keys } => self.watch_granted(origin, db, keys.as_args(), out),
-                Parked::Serve(waiter) => self.serve_granted(*waiter, out),
+                Parked::Serve(waiter) => {
+                    self.serve_granted(*waiter, out);
+                    // What it was woken by may be part of a wide change, other parts of which are still on their way.
+                    let before = std::mem::replace(&mut self.changed_widely, true);
+                    self.settle(out);
+                    self.changed_widely = before;
+                }
             }
             self.locks.release(ticket);
         }
@@ -441,7 +499,7 @@ impl Shard {
             scope.sort_unstable();
             scope.dedup();
             self.locks.enqueue(
-                Scope::Keys(scope),
+                places(scope),
                 Parked::Watch {
                     origin,
                     db,
@@ -520,6 +578,10 @@ impl Shard {
         }
         more
     }
+}
+
+fn places(keys: Vec<Box<[u8]>>) -> Scope {
+    Scope::Places(keys.into_iter().map(Place::Key).collect())
 }
 
 /// The keys of a request, each once.

@@ -2,6 +2,7 @@
 //! every reply (Wing and Gong's search with Lowe's memory of visited states).
 
 use std::collections::HashSet;
+use std::fmt;
 
 use crate::model::{Op, State};
 use crate::reply::Value;
@@ -16,18 +17,49 @@ pub struct Event {
     pub answered: Option<(u64, Value)>,
 }
 
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let op = match &self.op {
+            Op::Plain(words) => words.join(" "),
+            Op::Block(commands) => commands
+                .iter()
+                .map(|words| words.join(" "))
+                .collect::<Vec<_>>()
+                .join("; "),
+        };
+        match &self.answered {
+            Some((when, value)) => write!(
+                f,
+                "client {} [{:4}, {when:4}] {op} -> {value:?}",
+                self.client, self.invoked
+            ),
+            None => write!(f, "client {} [{:4},     ] {op}", self.client, self.invoked),
+        }
+    }
+}
+
 /// Searches for an order; the error tells how far the best attempt came.
 pub fn check(events: &[Event]) -> Result<(), String> {
     let clients = events.iter().map(|event| event.client + 1).max().unwrap_or(0);
     let mut lines: Vec<Vec<&Event>> = vec![Vec::new(); clients];
     events.iter().for_each(|event| lines[event.client].push(event));
-    let mut search = Search { lines, visited: HashSet::new(), best: Vec::new() };
+    let mut search = Search {
+        lines,
+        visited: HashSet::new(),
+        best: Vec::new(),
+    };
     let start = vec![0; clients];
     if search.from(&start, &State::default()) {
         return Ok(());
     }
-    let stuck: Vec<_> = search.best.iter().zip(&search.lines).map(|(&at, line)| line.get(at)).collect();
-    Err(format!("no order explains the history; the longest explained part ends before {stuck:#?}"))
+    let mut text = String::from("no order explains the history (`>` is where the longest explained part ends):\n");
+    for (line, &best) in search.lines.iter().zip(&search.best) {
+        for (at, event) in line.iter().enumerate() {
+            let mark = if at == best { '>' } else { ' ' };
+            text += &format!("{mark} {event}\n");
+        }
+    }
+    Err(text)
 }
 
 struct Search<'e> {
@@ -49,14 +81,22 @@ impl Search<'_> {
         }
         // Whatever comes next must have been invoked before the earliest answer that is still to be explained.
         let next = |client: usize| self.lines[client].get(at[client]).copied();
-        let earliest = (0..at.len()).filter_map(next).filter_map(|event| event.answered.as_ref()).map(|(when, _)| *when).min();
-        let candidates: Vec<usize> =
-            (0..at.len()).filter(|&client| next(client).is_some_and(|event| earliest.is_none_or(|when| event.invoked <= when))).collect();
+        let earliest = (0..at.len())
+            .filter_map(next)
+            .filter_map(|event| event.answered.as_ref())
+            .map(|(when, _)| *when)
+            .min();
+        let candidates: Vec<usize> = (0..at.len())
+            .filter(|&client| next(client).is_some_and(|event| earliest.is_none_or(|when| event.invoked <= when)))
+            .collect();
         candidates.into_iter().any(|client| self.take(at, client, state))
     }
 
     fn only_unanswered_left(&self, at: &[usize]) -> bool {
-        self.lines.iter().zip(at).all(|(line, &at)| line[at..].iter().all(|event| event.answered.is_none()))
+        self.lines
+            .iter()
+            .zip(at)
+            .all(|(line, &at)| line[at..].iter().all(|event| event.answered.is_none()))
     }
 
     fn take(&mut self, at: &[usize], client: usize, state: &State) -> bool {
@@ -80,7 +120,12 @@ mod tests {
     use super::*;
 
     fn event(client: usize, line: &str, invoked: u64, answered: u64, value: Value) -> Event {
-        Event { client, op: Op::plain(line), invoked, answered: Some((answered, value)) }
+        Event {
+            client,
+            op: Op::plain(line),
+            invoked,
+            answered: Some((answered, value)),
+        }
     }
 
     #[test]

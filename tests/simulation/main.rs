@@ -46,15 +46,29 @@ fn every_history_is_strictly_serializable() {
 /// The checker must see a world in which requests overtake each other.
 #[test]
 fn requests_that_overtake_each_other_are_seen() {
-    let faulty = |seed| Shape { shards: 3, fault: Fault::ReorderRequests, disconnects: false, ..shape(seed) };
-    let caught = (0..300).filter(|&seed| std::panic::catch_unwind(|| check(seed, faulty(seed)).is_err()).unwrap_or(true)).count();
+    let faulty = |seed| Shape {
+        shards: 3,
+        fault: Fault::ReorderRequests,
+        disconnects: false,
+        ..shape(seed)
+    };
+    let caught = (0..300)
+        .filter(|&seed| std::panic::catch_unwind(|| check(seed, faulty(seed)).is_err()).unwrap_or(true))
+        .count();
     assert!(caught > 0, "300 worlds with overtaking requests all looked right");
 }
 
 /// The checker must see a world that loses replies.
 #[test]
 fn lost_replies_are_seen() {
-    let faulty = |seed| Shape { shards: 3, fault: Fault::LoseReplies, disconnects: false, ..shape(seed) };
-    let caught = (0..20).filter(|&seed| std::panic::catch_unwind(|| check(seed, faulty(seed)).is_err()).unwrap_or(true)).count();
+    let faulty = |seed| Shape {
+        shards: 3,
+        fault: Fault::LoseReplies,
+        disconnects: false,
+        ..shape(seed)
+    };
+    let caught = (0..20)
+        .filter(|&seed| std::panic::catch_unwind(|| check(seed, faulty(seed)).is_err()).unwrap_or(true))
+        .count();
     assert!(caught > 0, "20 worlds that lose replies all looked right");
 }

@@ -22,7 +22,9 @@ impl Op {
     pub fn encode(&self) -> Vec<u8> {
         let encode = |words: &[String]| {
             let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-            words.iter().for_each(|word| bytes.extend(format!("${}\r\n{word}\r\n", word.len()).into_bytes()));
+            words
+                .iter()
+                .for_each(|word| bytes.extend(format!("${}\r\n{word}\r\n", word.len()).into_bytes()));
             bytes
         };
         match self {
@@ -80,15 +82,22 @@ impl State {
     pub fn apply(&mut self, op: &Op) -> Option<Value> {
         match op {
             Op::Plain(words) => self.command(words),
-            Op::Block(commands) => {
-                Some(Value::Array(commands.iter().map(|words| self.command(words).unwrap_or(Value::Nil)).collect()))
-            }
+            Op::Block(commands) => Some(Value::Array(
+                commands
+                    .iter()
+                    .map(|words| self.command(words).unwrap_or(Value::Nil))
+                    .collect(),
+            )),
         }
     }
 
     /// Whether a wait of `op` may end without anything now.
     pub fn may_time_out(&self, op: &Op) -> bool {
-        !op.waits_for().is_empty() && op.waits_for().iter().all(|key| !matches!(self.0.get(key), Some(Stored::List(_))))
+        !op.waits_for().is_empty()
+            && op
+                .waits_for()
+                .iter()
+                .all(|key| !matches!(self.0.get(key), Some(Stored::List(_))))
     }
 
     fn command(&mut self, words: &[String]) -> Option<Value> {
@@ -102,7 +111,9 @@ impl State {
             "INCR" => self.incr(word(1)),
             "MGET" => Value::Array(words[1..].iter().map(|key| self.get_text(key)).collect()),
             "MSET" => {
-                words[1..].chunks(2).for_each(|pair| drop(self.0.insert(pair[0].clone(), Stored::Text(pair[1].clone()))));
+                words[1..]
+                    .chunks(2)
+                    .for_each(|pair| drop(self.0.insert(pair[0].clone(), Stored::Text(pair[1].clone()))));
                 ok()
             }
             "DEL" => Value::Int(words[1..].iter().filter(|key| self.0.remove(*key).is_some()).count() as i64),
@@ -180,9 +191,18 @@ impl State {
     }
 
     fn push(&mut self, key: &str, left: bool, item: &str) -> Value {
-        let stored = self.0.entry(key.into()).or_insert_with(|| Stored::List(VecDeque::new()));
-        let Stored::List(list) = stored else { return wrong_type() };
-        if left { list.push_front(item.into()) } else { list.push_back(item.into()) }
+        let stored = self
+            .0
+            .entry(key.into())
+            .or_insert_with(|| Stored::List(VecDeque::new()));
+        let Stored::List(list) = stored else {
+            return wrong_type();
+        };
+        if left {
+            list.push_front(item.into())
+        } else {
+            list.push_back(item.into())
+        }
         Value::Int(list.len() as i64)
     }
 
@@ -207,7 +227,9 @@ impl State {
             _ => {}
         }
         let item = self.pop(source, false).expect("the source is a list");
-        let Value::Bulk(text) = &item else { unreachable!("a stored list is not empty") };
+        let Value::Bulk(text) = &item else {
+            unreachable!("a stored list is not empty")
+        };
         self.push(destination, true, text);
         item
     }

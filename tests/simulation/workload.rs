@@ -54,6 +54,15 @@ fn command(rng: &mut Rng, serial: &mut u64) -> String {
     }
 }
 
+fn known(rng: &mut Rng, serial: &mut u64) -> String {
+    loop {
+        let line = command(rng, serial);
+        if corelane::catalog::find(line.split(' ').next().expect("a name").as_bytes()).is_some() {
+            return line;
+        }
+    }
+}
+
 fn operation(rng: &mut Rng, serial: &mut u64) -> Op {
     let timeout = if rng.chance(1, 3) { "0.001" } else { "0.02" };
     match rng.below(10) {
@@ -61,10 +70,10 @@ fn operation(rng: &mut Rng, serial: &mut u64) -> Op {
         1 => Op::plain(&format!("BRPOP {} {} {} {timeout}", list(rng), list(rng), list(rng))),
         2 => Op::plain(&format!("BLMOVE {} {} RIGHT LEFT {timeout}", list(rng), list(rng))),
         3 | 4 => {
-            let commands = (0..1 + rng.below(3)).map(|_| command(rng, serial).split(' ').map(str::to_owned).collect());
+            let commands = (0..1 + rng.below(3)).map(|_| known(rng, serial).split(' ').map(str::to_owned).collect());
             Op::Block(commands.collect())
         }
-        _ => Op::plain(&command(rng, serial)),
+        _ => Op::plain(&known(rng, serial)),
     }
 }
 
@@ -93,7 +102,10 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     let mut drivers: Vec<Driver> = Vec::new();
     for _ in 0..shape.clients {
         world.connect();
-        drivers.push(Driver { left: shape.operations / shape.clients, ..Driver::default() });
+        drivers.push(Driver {
+            left: shape.operations / shape.clients,
+            ..Driver::default()
+        });
     }
     let mut events = Vec::new();
     let mut idle_rounds = 0;
@@ -110,7 +122,10 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
         if !busy {
             world.pass_time(1 + rng.below(2_000));
         }
-        let done = drivers.iter().enumerate().all(|(at, driver)| world.clients[at].is_closed() || driver.left == 0 && driver.sent.is_empty());
+        let done = drivers
+            .iter()
+            .enumerate()
+            .all(|(at, driver)| world.clients[at].is_closed() || driver.left == 0 && driver.sent.is_empty());
         if done && !busy && world.is_settled() {
             break;
         }
@@ -121,19 +136,32 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     // Nobody is left: what is in the keyspace must be what the history leaves behind.
     let auditor = world.connect();
     drivers.push(Driver::default());
-    let audit = (0..LISTS).map(|at| format!("LRANGE l{at} 0 -1")).chain((0..TEXTS).map(|at| format!("GET t{at}")));
+    let audit = (0..LISTS)
+        .map(|at| format!("LRANGE l{at} 0 -1"))
+        .chain((0..TEXTS).map(|at| format!("GET t{at}")));
     for line in audit {
         let op = Op::plain(&line);
         world.send(auditor, &op.encode());
-        drivers[auditor].sent.push_back(Pending { op, invoked: world.steps });
+        drivers[auditor].sent.push_back(Pending {
+            op,
+            invoked: world.steps,
+        });
         while world.step() {}
         collect(&mut world, &mut drivers, &mut events);
     }
     for (client, driver) in drivers.iter_mut().enumerate() {
-        let unanswered = driver.sent.drain(..).map(|Pending { op, invoked }| Event { client, op, invoked, answered: None });
+        let unanswered = driver.sent.drain(..).map(|Pending { op, invoked }| Event {
+            client,
+            op,
+            invoked,
+            answered: None,
+        });
         events.extend(unanswered);
     }
-    Ok(Run { events, moves: world.moves() })
+    Ok(Run {
+        events,
+        moves: world.moves(),
+    })
 }
 
 fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, serial: &mut u64) {
@@ -144,7 +172,10 @@ fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, s
     for _ in 0..depth {
         let op = operation(rng, serial);
         world.send(client, &op.encode());
-        driver.sent.push_back(Pending { op, invoked: world.steps });
+        driver.sent.push_back(Pending {
+            op,
+            invoked: world.steps,
+        });
         driver.left -= 1;
     }
 }
@@ -157,8 +188,16 @@ fn collect(world: &mut World, drivers: &mut [Driver], events: &mut Vec<Event>) {
             && replies.len() >= op.replies()
         {
             let Pending { op, invoked } = driver.sent.pop_front().expect("the front was just seen");
-            let answer = replies.drain(..op.replies()).next_back().expect("every operation has a reply");
-            events.push(Event { client, op, invoked, answered: Some((now, answer)) });
+            let answer = replies
+                .drain(..op.replies())
+                .next_back()
+                .expect("every operation has a reply");
+            events.push(Event {
+                client,
+                op,
+                invoked,
+                answered: Some((now, answer)),
+            });
         }
     }
 }

@@ -72,10 +72,20 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, shards: u16, fault: Fault) -> Self {
         let shared = Arc::new(Shared::default());
-        let now = Now { unix_us: 1_700_000_000_000_000, mono_us: 1_000_000 };
+        let now = Now {
+            unix_us: 1_700_000_000_000_000,
+            mono_us: 1_000_000,
+        };
         let node = |shard| {
             let (config, shared) = (Config::default(), shared.clone());
-            let setup = NodeSetup { shard: ShardId(shard), shards, config, now, seed: seed ^ u64::from(shard), shared };
+            let setup = NodeSetup {
+                shard: ShardId(shard),
+                shards,
+                config,
+                now,
+                seed: seed ^ u64::from(shard),
+                shared,
+            };
             Node::new(setup).expect("the default rules are valid")
         };
         World {
@@ -95,7 +105,10 @@ impl World {
         let node = self.rng.below(self.nodes.len() as u64) as usize;
         let id = self.fresh_conn(node);
         self.nodes[node].open(id, Peer::default());
-        self.clients.push(Client { place: Some((node, id)), ..Client::default() });
+        self.clients.push(Client {
+            place: Some((node, id)),
+            ..Client::default()
+        });
         self.after(node);
         self.clients.len() - 1
     }
@@ -161,7 +174,12 @@ impl World {
                 actions.push(Action::Move(at));
             }
         }
-        actions.extend(self.lanes.iter().filter(|(_, lane)| !lane.is_empty()).map(|(id, _)| Action::Deliver(*id)));
+        actions.extend(
+            self.lanes
+                .iter()
+                .filter(|(_, lane)| !lane.is_empty())
+                .map(|(id, _)| Action::Deliver(*id)),
+        );
         actions
     }
 
@@ -171,7 +189,10 @@ impl World {
         self.now.unix_us += us as i64;
         for node in 0..self.nodes.len() {
             self.nodes[node].set_now(self.now);
-            if self.nodes[node].next_deadline_us().is_some_and(|deadline| deadline <= self.now.mono_us) {
+            if self.nodes[node]
+                .next_deadline_us()
+                .is_some_and(|deadline| deadline <= self.now.mono_us)
+            {
                 self.nodes[node].tick();
             }
             self.after(node);
@@ -182,7 +203,11 @@ impl World {
         let client = &mut self.clients[at];
         let (node, id) = client.place.expect("a connected client sends");
         let most = client.outgoing.len() as u64;
-        let len = if self.rng.chance(1, 3) { 1 + self.rng.below(most) } else { most };
+        let len = if self.rng.chance(1, 3) {
+            1 + self.rng.below(most)
+        } else {
+            most
+        };
         let bytes: Vec<u8> = client.outgoing.drain(..len as usize).collect();
         self.nodes[node].receive(id, &bytes);
         self.after(node);
@@ -245,7 +270,9 @@ impl World {
             else {
                 continue;
             };
-            let Some(at) = self.clients.iter().position(|client| client.place == Some((node, id))) else { continue };
+            let Some(at) = self.clients.iter().position(|client| client.place == Some((node, id))) else {
+                continue;
+            };
             match event {
                 Event::Flush(_) => self.clients[at].flush_wanted = true,
                 Event::PauseReading(_) => self.clients[at].reading_paused = true,

@@ -1,0 +1,282 @@
+//! The end of a transaction over several shards: its keys go home with what happened to them, clients that waited for them are served, then it
+//! is answered. And its other beginning: a blocked client whose key has data.
+
+use super::connection::{Blocked, Flow};
+use super::node::Node;
+use super::transaction::{Holdings, Tx, Work};
+use crate::base::id::{DbIndex, ShardId, TxId};
+use crate::command::{Attempt, Change, Command, Exec, KeyFlags};
+use crate::shard::lend;
+use crate::shard::message::{Claim, Lent, Message, Parcel, Reach, Registration, Release, Waiter, Woken};
+
+/// A client that starts to wait, and the shards at which it does.
+type Waits = Option<(Waiter, Vec<ShardId>)>;
+
+impl Node {
+    /// Sends everything home and answers the client, or lets it wait.
+    pub(super) fn finish(&mut self, mut tx: Box<Tx>, attempt: Attempt) {
+        let waits = if attempt == Attempt::Nothing {
+            self.wait_after(&tx)
+        } else {
+            None
+        };
+        self.send_home(&mut tx, &waits);
+        let mut publishes = std::mem::take(&mut tx.effects.publishes);
+        if !publishes.is_empty() {
+            self.shard.effects.publishes.append(&mut publishes);
+            self.publish(None);
+        }
+        match waits {
+            Some((waiter, shards)) => self.block_after(&tx, waiter, shards),
+            None if tx.unconfirmed > 0 => drop(self.transactions.insert(tx.id, tx)),
+            None => self.answer(*tx, attempt),
+        }
+    }
+
+    /// Sends everything home. Shards on which clients wait for what has changed come first: nobody may see the rest, or the answer, before those
+    /// clients are served, since a later command of somebody who has seen it could otherwise be served to them instead.
+    fn send_home(&mut self, tx: &mut Tx, waits: &Waits) {
+        let effects = &mut self.shard.effects;
+        effects.expired += tx.effects.expired;
+        effects.hits += tx.effects.hits;
+        effects.misses += tx.effects.misses;
+        let mut first = Vec::new();
+        for (shard, parcel) in self.pack(tx) {
+            let changes: Vec<Change> = tx
+                .effects
+                .changes
+                .extract_if(.., |change| self.router.shard(&change.key) == shard)
+                .collect();
+            let dirty = changes.iter().filter(|change| change.modified).count() as u64;
+            let may_wake = dirty > 0 || matches!(parcel, Parcel::Whole(_));
+            let confirm = waits.is_none() && may_wake && tx.awaited.contains(&shard);
+            let waiter = waits
+                .as_ref()
+                .filter(|(_, shards)| shards.contains(&shard))
+                .map(|(waiter, _)| self.at(shard, waiter, tx));
+            let release = Release {
+                tx: tx.id,
+                parcel,
+                changes,
+                dirty,
+                confirm,
+                widely: false,
+                waiter,
+                retry: None,
+            };
+            let group = if confirm { &mut first } else { &mut tx.homebound };
+            group.push((shard, Box::new(release)));
+        }
+        tx.unconfirmed = first.len();
+        let widely = first.len() > 1;
+        for (shard, mut release) in first {
+            release.widely = widely;
+            self.out.reply(shard, Message::Release(release));
+        }
+        if tx.unconfirmed == 0 {
+            self.send_rest(tx);
+        }
+    }
+
+    fn send_rest(&mut self, tx: &mut Tx) {
+        for (shard, release) in tx.homebound.drain(..) {
+            self.out.reply(shard, Message::Release(release));
+        }
+    }
+
+    /// Everything that was lent, by shard.
+    fn pack(&self, tx: &mut Tx) -> Vec<(ShardId, Parcel)> {
+        let mut parcels = std::mem::take(&mut tx.parcels);
+        match tx.holdings.take() {
+            None => {}
+            Some(Holdings::Whole(spaces)) => {
+                parcels.extend(
+                    spaces
+                        .into_iter()
+                        .enumerate()
+                        .map(|(at, space)| (ShardId(at as u16), Parcel::Whole(space))),
+                );
+            }
+            Some(Holdings::Keys(mut space)) => {
+                for (shard, keys) in std::mem::take(&mut tx.lent) {
+                    let lent: Vec<Lent> = keys.into_iter().map(|key| lend::take(&mut space, key)).collect();
+                    parcels.push((shard, Parcel::Keys(lent)));
+                }
+                let empty = (0..space.databases()).all(|db| space.db(DbIndex(db as u32)).is_empty());
+                debug_assert!(empty, "commands keep to their keys");
+            }
+        }
+        parcels
+    }
+
+    /// A shard has served the clients that waited for what was lent.
+    pub(super) fn released(&mut self, id: TxId) {
+        let tx = self
+            .transactions
+            .get_mut(&id)
+            .expect("a transaction stays until all is confirmed");
+        tx.unconfirmed -= 1;
+        if tx.unconfirmed == 0 {
+            let mut tx = self.transactions.remove(&id).expect("the transaction was just found");
+            self.send_rest(&mut tx);
+            self.answer(*tx, Attempt::Served);
+        }
+    }
+
+    fn answer(&mut self, tx: Tx, attempt: Attempt) {
+        let origin = tx.asker.origin;
+        let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
+            return;
+        };
+        let mark = conn.reply.len();
+        if attempt == Attempt::Nothing
+            && let Work::Command {
+                command:
+                    Command {
+                        exec: Exec::Blocking { timed_out, .. },
+                        ..
+                    },
+                ..
+            } = tx.work
+        {
+            timed_out(&mut conn.reply);
+        }
+        conn.reply.raw(tx.reply.bytes());
+        conn.finish_reply(mark);
+        if matches!(conn.flow, Flow::Closing) {
+            self.put_conn(origin.conn, conn);
+        } else {
+            self.ready(origin.conn, conn);
+        }
+    }
+
+    fn block_after(&mut self, tx: &Tx, waiter: Waiter, shards: Vec<ShardId>) {
+        let origin = tx.asker.origin;
+        let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
+            return;
+        };
+        let Waiter { command, claim, .. } = waiter;
+        let deadline_us = tx.deadline_us;
+        conn.session.blocked = true;
+        conn.flow = Flow::Blocked(Box::new(Blocked {
+            command,
+            claim,
+            shards,
+            deadline_us,
+        }));
+        if let Some(deadline) = deadline_us {
+            self.deadlines.insert((deadline, origin.conn));
+        }
+        self.put_conn(origin.conn, conn);
+    }
+
+    /// How the client of a blocking command that found nothing waits; `None` when it is gone or its time is up.
+    fn wait_after(&self, tx: &Tx) -> Waits {
+        let Work::Command { command, args } = &tx.work else {
+            return None;
+        };
+        let origin = tx.asker.origin;
+        let conn = self.conns.get(origin.conn.index())?.as_ref()?;
+        let here = conn.session.client == origin.client && matches!(conn.flow, Flow::Transaction(_));
+        let late = tx
+            .deadline_us
+            .is_some_and(|deadline| deadline <= self.shard.now.mono_us);
+        if !here || late {
+            return None;
+        }
+        let keys = crate::shard::waited_keys(command, args.as_args());
+        let mut shards: Vec<ShardId> = keys.iter().map(|key| self.router.shard(key)).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        let puts = command.keys.iter().any(|key| key.flags.has(KeyFlags::INSERT));
+        let reach = if puts { Reach::Roams } else { Reach::Spans };
+        let waiter = Waiter {
+            asker: tx.asker,
+            command,
+            args: args.clone(),
+            claim: Claim::default(),
+            reach,
+        };
+        Some((waiter, shards))
+    }
+
+    fn at(&self, shard: ShardId, waiter: &Waiter, tx: &Tx) -> Registration {
+        let keys = crate::shard::waited_keys(waiter.command, waiter.args.as_args());
+        let keys = keys.into_iter().filter(|key| self.router.shard(key) == shard).collect();
+        Registration {
+            waiter: waiter.clone(),
+            keys,
+            first: tx.woken_at == Some(shard),
+        }
+    }
+
+    /// A blocked client's key has data, and is lent to its transaction: asks for the other keys. A shard below the one that lends is not waited
+    /// for, since that could close a circle (see [`Node::retry`]).
+    pub(super) fn start_woken(&mut self, from: ShardId, woken: Woken) {
+        let Woken {
+            waiter,
+            tx: id,
+            parcel,
+            awaited,
+        } = woken;
+        let origin = waiter.asker.origin;
+        let keys = crate::shard::keys_of(waiter.command, waiter.args.as_args());
+        let elsewhere: Vec<Box<[u8]>> = keys.into_iter().filter(|key| self.router.shard(key) != from).collect();
+        let mut stages = self.stages(Some(elsewhere), Vec::new());
+        for stage in &mut stages {
+            stage.immediately = stage.shard < from;
+        }
+        let work = Work::Command {
+            command: waiter.command,
+            args: waiter.args.clone(),
+        };
+        let mut tx = Tx::new(id, waiter.asker, stages, work);
+        tx.parcels.push((from, parcel));
+        tx.woken_at = Some(from);
+        tx.awaited.extend(awaited.then_some(from));
+        let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
+            return self.send_home(&mut tx, &None);
+        };
+        tx.deadline_us = conn.deadline_us;
+        let goes_on = match &conn.flow {
+            Flow::Blocked(_) => {
+                self.end_blocking(origin.conn, &mut conn, Some(from));
+                conn.flow = Flow::Transaction(id);
+                true
+            }
+            Flow::Transaction(retried) => *retried == id,
+            _ => false,
+        };
+        self.put_conn(origin.conn, conn);
+        if goes_on {
+            tx.waiter = Some(waiter);
+            self.ask_next(tx);
+        } else {
+            self.send_home(&mut tx, &None);
+        }
+    }
+
+    /// A woken client could not get its other keys at once. Everything goes back as it was; the shard that woke it does so again after those who
+    /// wait for its keys now, one of whom may be whom this transaction would have waited for.
+    pub(super) fn retry(&mut self, mut tx: Box<Tx>) {
+        let waiter = tx
+            .waiter
+            .take()
+            .expect("only a woken client's transaction does not wait");
+        for (shard, parcel) in std::mem::take(&mut tx.parcels) {
+            let retry = (tx.woken_at == Some(shard)).then(|| waiter.clone());
+            let (changes, dirty, confirm, widely) = (Vec::new(), 0, false, false);
+            let release = Release {
+                tx: tx.id,
+                parcel,
+                changes,
+                dirty,
+                confirm,
+                widely,
+                waiter: None,
+                retry,
+            };
+            self.out.reply(shard, Message::Release(Box::new(release)));
+        }
+    }
+}
