@@ -328,6 +328,94 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::Substitution;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    /// Answers each command on a connection with `answer` until the peer closes; returns how many came.
+    fn serve(mut stream: UnixStream, answer: &'static [u8]) -> u64 {
+        let mut scanner = Scanner::default();
+        let mut commands = Tally::default();
+        let mut buffer = [0; 777];
+        while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            let before = commands.replies;
+            // Requests are arrays of bulks, so that the scanner of replies counts them too.
+            scanner
+                .feed(&buffer[..length], &mut commands)
+                .expect("well-formed requests");
+            let answers = answer.repeat((commands.replies - before) as usize);
+            // A client that has what it wants may close first.
+            let _ = stream.write_all(&answers);
+        }
+        commands.replies
+    }
+
+    fn work(connections: usize, pipeline: usize, operations: u64) -> (Work, Vec<UnixStream>) {
+        let text = || "x".to_owned();
+        let with = Substitution {
+            keyspace: 10,
+            value: text(),
+            queue: text(),
+            connection: text(),
+        };
+        let command = ["SET", "{key}", "{int}"].map(str::to_owned);
+        let template = Template::compile(&command, &with).expect("valid");
+        let (ours, theirs): (Vec<_>, Vec<_>) = (0..connections)
+            .map(|_| UnixStream::pair().expect("socket pair"))
+            .unzip();
+        let link = |stream| Link {
+            socket: OwnedFd::from(stream),
+            templates: vec![template.clone()],
+            pipeline,
+            observed: true,
+        };
+        let links = ours.into_iter().map(link).collect();
+        let operations = Some(operations);
+        (
+            Work {
+                links,
+                operations,
+                draw: Draw::new(1, 0),
+                wake_after: None,
+                watched: None,
+            },
+            theirs,
+        )
+    }
+
+    #[test]
+    fn exactly_the_asked_operations_are_sent_and_each_reply_is_measured() {
+        let (work, peers) = work(7, 16, 1_001);
+        let servers: Vec<_> = peers
+            .into_iter()
+            .map(|peer| thread::spawn(move || serve(peer, b"+OK\r\n")))
+            .collect();
+        let mut load = Load::new(work).expect("ring");
+        let outcome = load.run(&PhaseSwitch::new(Phase::Measure)).expect("run");
+        drop(load);
+        let served: u64 = servers.into_iter().map(|server| server.join().expect("no panic")).sum();
+        assert_eq!((served, outcome.measured, outcome.latency.len()), (1_001, 1_001, 1_001));
+        assert_eq!(outcome.tally.replies, 1_001);
+    }
+
+    #[test]
+    fn too_many_replies_end_the_run() {
+        let (work, peers) = work(1, 4, 100);
+        let servers: Vec<_> = peers
+            .into_iter()
+            .map(|peer| thread::spawn(move || serve(peer, b":1\r\n:2\r\n")))
+            .collect();
+        let mut load = Load::new(work).expect("ring");
+        let failure = load
+            .run(&PhaseSwitch::new(Phase::Measure))
+            .expect_err("the server answers twice");
+        assert!(failure.to_string().contains("more replies"), "{failure}");
+        drop(load);
+        servers
+            .into_iter()
+            .for_each(|server| drop(server.join().expect("no panic")));
+    }
 
     #[test]
     fn the_worst_stalls_are_kept_by_what_the_server_computed_in_them() {
