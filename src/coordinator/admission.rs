@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::node::Node;
 use crate::catalog;
-use crate::command::{Args, Command, Error, Flags};
+use crate::command::{Args, Command, Control, Error, Exec, Flags};
 
 /// How many bytes of an unknown command's arguments are quoted back.
 const QUOTED_BYTES_MAX: usize = 128;
@@ -27,6 +27,41 @@ impl Node {
         }
         Ok(command)
     }
+
+    /// Answers a request that was not admitted, and notes it for a transaction that is being queued.
+    #[cold]
+    pub(super) fn refuse(&mut self, conn: &mut Connection, args: Args<'_>, error: &Error) {
+        if matches!(error, Error::UnknownCommand { .. }) && is_http(args) {
+            log::warn!(
+                "Possible SECURITY ATTACK: a client sends the lines of an HTTP request, as a browser would; connection aborted"
+            );
+            conn.reply.truncate(0);
+            conn.session.closing = true;
+            return;
+        }
+        self.counters.errors += 1;
+        let mark = conn.reply.len();
+        if catalog::find(args.at(0)).is_some_and(|command| matches!(command.exec, Exec::Control(Control::Exec))) {
+            // EXEC ends its transaction even when it is refused.
+            conn.session.multi = None;
+            self.unwatch(conn);
+            let line = error.line();
+            let reason = line.strip_prefix(b"ERR ").unwrap_or(&line);
+            conn.reply
+                .error_bytes(&[b"EXECABORT Transaction discarded because of: ", reason].concat());
+        } else {
+            if let Some(multi) = &mut conn.session.multi {
+                multi.refused = true;
+            }
+            conn.reply.error_bytes(&error.line());
+        }
+        conn.finish_reply(mark);
+    }
+}
+
+/// Whether a request is a line of an HTTP request: somebody may have made a browser send commands.
+fn is_http(args: Args<'_>) -> bool {
+    HTTP_WORDS.iter().any(|word| args.at(0).eq_ignore_ascii_case(word))
 }
 
 /// Looks a command up and checks the number of words.
@@ -81,18 +116,6 @@ fn unknown(args: Args<'_>) -> Error {
 fn quoted(word: &[u8], bytes_max: usize) -> &[u8] {
     let word = &word[..word.len().min(bytes_max)];
     word.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
-/// Whether a request is a line of an HTTP request, which ends its connection: a browser may have been made to send commands.
-#[cold]
-pub(super) fn is_http(args: Args<'_>) -> bool {
-    let http = HTTP_WORDS.iter().any(|word| args.at(0).eq_ignore_ascii_case(word));
-    if http {
-        log::warn!(
-            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands, as a browser would. Connection aborted."
-        );
-    }
-    http
 }
 
 /// With RESP2 a subscriber may only do what concerns subscriptions; RESP3 tells pushes and replies apart.

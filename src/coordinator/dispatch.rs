@@ -1,11 +1,10 @@
 //! The hot path: requests out of a connection's input, each to where its keys are.
 
-use super::admission::is_http;
 use super::connection::{Connection, Flow};
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::session::SessionContext;
-use crate::command::{Args, Command, Error, Exec, Flags};
+use crate::command::{Args, Command, Exec, Flags};
 use crate::protocol::request::{Limits, Parsed};
 use crate::shard::Outcome;
 use crate::shard::message::Message;
@@ -128,16 +127,7 @@ impl Node {
         let command = match admitted {
             Ok(command) => command,
             Err(error) => {
-                if let Some(multi) = &mut conn.session.multi {
-                    multi.refused = true;
-                }
-                if matches!(error, Error::UnknownCommand { .. }) && is_http(args) {
-                    conn.reply.truncate(0);
-                    conn.session.closing = true;
-                    return Verdict::Done;
-                }
-                self.counters.errors += 1;
-                conn.reply.error_bytes(&error.line());
+                self.refuse(conn, args, &error);
                 return Verdict::Done;
             }
         };

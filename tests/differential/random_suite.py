@@ -92,7 +92,6 @@ class RandomSuite:
         for difference in found:
             signature = difference.signature()
             if signature in self.seen:
-                self._strike(signature[1])
                 continue
             self.seen.add(signature)
             target = next(each for each in self.targets[1:] if each.name == difference.other_name)
@@ -108,7 +107,8 @@ class RandomSuite:
             lines.append(shown.text())
             self.out("\n".join(lines))
             self.failures.append(signature)
-            self._strike(signature[1])
+        for name in {difference.signature()[1] for difference in found}:
+            self._strike(name)
 
     def _strike(self, name):
         self.strikes[name] += 1

@@ -155,10 +155,9 @@ class Transaction:
         elif reply == ("+", b"QUEUED") and self.queued is not None:
             self.queued.append(args)
         elif name in (b"exec", b"discard", b"reset") and self.queued is not None:
-            done, self.queued = self.queued, None
-            # A wrong number of arguments refuses EXEC without ending MULTI.
-            if len(args) > 1 and name != b"reset":
-                self.queued = done
+            # Refused for its arguments, DISCARD leaves MULTI open; EXEC ends it even then.
+            if name == b"discard" and len(args) > 1:
                 return None
+            done, self.queued = self.queued, None
             return done if name == b"exec" and reply[0] == "*" else None
         return None

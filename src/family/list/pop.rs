@@ -226,14 +226,17 @@ impl Several {
         let first = numkeys + 1;
         let at = first.checked_add(keys).ok_or(Error::Syntax)?;
         let end = end_at(args, at)?;
-        let count = match args.len() - at {
-            1 => 1,
-            3 if args.is(at + 1, "COUNT") => {
-                let error = Error::Text("ERR count should be greater than 0");
-                args.int_in(at + 2, 1..=i64::MAX, error)?
-            }
-            _ => return Err(Error::Syntax),
-        };
+        let mut count = 1;
+        let mut after = at + 1;
+        // The count is looked at before what follows it.
+        if args.len() > after + 1 && args.is(after, "COUNT") {
+            let error = Error::Text("ERR count should be greater than 0");
+            count = args.int_in(after + 1, 1..=i64::MAX, error)?;
+            after += 2;
+        }
+        if args.len() > after {
+            return Err(Error::Syntax);
+        }
         Ok(Several {
             first,
             keys,

@@ -73,24 +73,40 @@ fn ok(_: &[Part], _: Args<'_>, reply: &mut Reply) {
 }
 
 fn get(ctx: &mut SessionContext<'_>, args: Args<'_>) -> Ran {
-    let wanted = |name: &str| {
-        args.from(2)
-            .any(|pattern| glob::matches_ignoring_case(pattern, name.as_bytes()))
-    };
-    let mut found: Vec<(&str, &Directive)> = config::all()
-        .flat_map(|directive| {
-            let names = [Some(directive.name), directive.alias];
-            names.into_iter().flatten().map(move |name| (name, directive))
-        })
-        .filter(|(name, _)| wanted(name))
-        .collect();
+    let mut found: Vec<(&[u8], &Directive)> = Vec::new();
+    for word in args.from(2) {
+        // A plain name comes back as it was typed.
+        let plain = !word.iter().any(|byte| b"*?[".contains(byte));
+        for (name, directive) in names() {
+            let is_new = || !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+            let asked = if plain {
+                word.eq_ignore_ascii_case(name)
+            } else {
+                glob::matches_ignoring_case(word, name)
+            };
+            if asked && is_new() {
+                found.push((if plain { word } else { name }, directive));
+            }
+        }
+    }
     found.sort_unstable_by_key(|(name, _)| *name);
     ctx.reply.map(found.len());
     for (name, directive) in found {
-        ctx.reply.bulk(name.as_bytes());
+        ctx.reply.bulk(name);
         ctx.reply.bulk(directive.text(ctx.config).as_bytes());
     }
     Ok(())
+}
+
+/// Every name of every directive.
+fn names() -> impl Iterator<Item = (&'static [u8], &'static Directive)> {
+    config::all().flat_map(|directive| {
+        let names = [Some(directive.name), directive.alias];
+        names
+            .into_iter()
+            .flatten()
+            .map(move |name| (name.as_bytes(), directive))
+    })
 }
 
 fn resetstat_part(local: &mut dyn Local, _: Args<'_>) -> Result<Part, Error> {

@@ -6,7 +6,7 @@ use crate::family::testing::sessions::Sessions;
 fn config_get_answers_names_and_aliases() {
     Sessions::new(1).check(&[
         ("config get hz", "*2|$2|hz|$2|10|"),
-        ("config get HZ h?", "*2|$2|hz|$2|10|"),
+        ("config get HZ h?", "*2|$2|HZ|$2|10|"),
         ("config get nothing", "*0|"),
         (
             "config get min-*-to-write",
