@@ -8,6 +8,9 @@ use crate::keyspace::Keyspace;
 
 use super::error::Error;
 
+/// A text by the name of its INFO field.
+pub type Text = (&'static str, String);
+
 /// One shard's contribution to a reply: numbers and encoded bytes, whose meaning the command's `combine` knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
@@ -17,6 +20,10 @@ pub struct Part {
     pub bytes: Vec<u8>,
     /// Further numbers, by the command's own order.
     pub numbers: Vec<i64>,
+    /// Numbers by name.
+    pub fields: Vec<(&'static str, i64)>,
+    /// Texts by name.
+    pub texts: Vec<Text>,
     /// What went wrong on this shard.
     pub error: Option<Error>,
 }
@@ -72,6 +79,8 @@ pub trait Local {
     fn keyspace(&mut self) -> Option<&mut Keyspace>;
     /// Counters by INFO field name, to be summed over shards, into `out`.
     fn counters(&self, out: &mut Vec<(&'static str, i64)>);
+    /// What the runtime knows of the process, by INFO field name, into `out`; the same on every shard.
+    fn facts(&self, out: &mut Vec<Text>);
     /// Sets the counters that CONFIG RESETSTAT resets to zero.
     fn reset_counters(&mut self);
 }

@@ -20,7 +20,7 @@ pub use effects::{Change, Class, Effects};
 pub use error::Error;
 pub use expiry::ExpiryForm;
 pub use key::{Find, Key, KeyFlags};
-pub use local::{Local, Part};
+pub use local::{Local, Part, Text};
 pub use scan::{ScanOptions, Scans};
 pub use session::Session;
 pub use spec::{Acl, Arg, ArgKind, Arity, Attempt, Command, Control, Exec, Flags, Group, Ran};

@@ -7,7 +7,7 @@ use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::local::Unblock;
 use crate::command::session::Watched;
-use crate::command::{Args, Command, Error, Exec, Local, Part, Session};
+use crate::command::{Args, Command, Error, Exec, Local, Part, Session, Text};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
@@ -255,6 +255,10 @@ impl Local for Here<'_> {
             out.push(("pubsub_channels", node.shard.subscriptions.channels_len() as i64));
             out.push(("pubsub_patterns", node.shard.subscriptions.patterns_len() as i64));
         }
+    }
+
+    fn facts(&self, out: &mut Vec<Text>) {
+        self.node.shared.tell_facts(out);
     }
 
     fn reset_counters(&mut self) {

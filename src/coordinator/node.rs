@@ -13,7 +13,7 @@ use super::timers::Pause;
 use super::transaction::Tx;
 use crate::base::id::{ClientId, ConnId, ShardId, TxId};
 use crate::base::time::Now;
-use crate::command::Session;
+use crate::command::{Session, Text};
 use crate::config::Config;
 use crate::protocol::request::RequestParser;
 use crate::shard::Shard;
@@ -57,15 +57,30 @@ pub enum Event {
     Shutdown,
 }
 
-/// What all shards of a process share: counters that name things uniquely.
+/// What all shards of a process share: counters that name things uniquely, and what the runtime knows of the process.
 #[derive(Debug, Default)]
 pub struct Shared {
+    facts: Option<fn(&mut Vec<Text>)>,
     clients: AtomicU64,
     transactions: AtomicU64,
     connected: AtomicUsize,
 }
 
 impl Shared {
+    /// What the shards of a process share whose facts for INFO `facts` tells.
+    pub fn new(facts: fn(&mut Vec<Text>)) -> Self {
+        Shared {
+            facts: Some(facts),
+            ..Shared::default()
+        }
+    }
+
+    pub(super) fn tell_facts(&self, out: &mut Vec<Text>) {
+        if let Some(facts) = self.facts {
+            facts(out);
+        }
+    }
+
     pub(super) fn next_client(&self) -> ClientId {
         ClientId(self.clients.fetch_add(1, Ordering::Relaxed) + 1)
     }

@@ -3,6 +3,7 @@
 //! Owns the order in which these begin and end, and what the operator reads about it. It must not know how a shard works.
 
 mod descriptors;
+mod facts;
 mod journal;
 mod metrics;
 mod signals;
@@ -92,6 +93,7 @@ fn show(text: &str) -> ExitCode {
 
 fn serve(mut config: Config) -> Result<(), ServerError> {
     journal::start(&config).map_err(ServerError::Log)?;
+    facts::begin();
     let pid = std::process::id();
     log::info!("Corelane is starting, PID: {pid}");
     log::info!("Corelane version={VERSION}, bits=64, pid={pid}, just started");
@@ -174,7 +176,7 @@ fn machine(
     shards: u16,
 ) -> impl Fn(crate::base::id::ShardId, crate::base::time::Now) -> Node + Send + Sync + 'static {
     let config = config.clone();
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Shared::new(facts::tell));
     move |shard, now| {
         let mut seeds = Rng::new(now.unix_us as u64 ^ u64::from(shard.0) << 48);
         Node::new(NodeSetup {

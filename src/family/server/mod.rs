@@ -1,13 +1,19 @@
-//! Commands on the server itself: its configuration, its statistics, its clock, its end; and on whole databases.
+//! Commands on the server itself: its configuration, its statistics, its clock, its end.
 
 mod basic;
 mod config;
+mod info;
 mod keyspace;
 
 use crate::command::Command;
 
 /// The family, in the order of the documentation.
-pub const COMMANDS: &[&[Command]] = &[basic::COMMANDS, config::COMMANDS, keyspace::COMMANDS];
+pub const COMMANDS: &[&[Command]] = &[
+    basic::COMMANDS,
+    config::COMMANDS,
+    info::COMMANDS,
+    keyspace::COMMANDS,
+];
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! Tests of the commands on the server: replies, errors and effects as Valkey's.
 
+use crate::base::id::DbIndex;
 use crate::family::testing::sessions::Sessions;
+use crate::keyspace::Entry;
 
 #[test]
 fn config_get_answers_names_and_aliases() {
@@ -78,4 +80,69 @@ fn the_clock_and_the_role_are_told() {
         ("role", "*3|$6|master|:0|*0|"),
         ("time x", "-ERR wrong number of arguments for 'time' command|"),
     ]);
+}
+
+#[test]
+fn info_tells_sections_in_order() {
+    let mut sessions = Sessions::new(2);
+    let titles = |text: &str| -> Vec<String> {
+        let titles = text.split('|').filter_map(|line| line.strip_prefix("# "));
+        titles.map(str::to_owned).collect()
+    };
+    let all = sessions.run(1, "info all");
+    let by_default = sessions.run(1, "info");
+    assert_eq!(titles(&sessions.run(1, "info everything")), titles(&all));
+    assert_eq!(titles(&sessions.run(1, "info server default")), titles(&by_default));
+    assert_eq!(
+        titles(&by_default).join(" "),
+        "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Corelane Keyspace"
+    );
+    assert_eq!(titles(&all).len(), titles(&by_default).len() + 4);
+    assert_eq!(
+        titles(&sessions.run(1, "info stats CLIENTS nonsense")).join(" "),
+        "Clients Stats"
+    );
+    sessions.check(&[
+        ("info nonsense", "$0||"),
+        ("info cluster", "$30|# Cluster|cluster_enabled:0||"),
+    ]);
+    sessions.client(1).resp = crate::protocol::reply::Resp::V3;
+    assert_eq!(sessions.run(1, "info cluster"), "=34|txt:# Cluster|cluster_enabled:0||");
+}
+
+#[test]
+fn info_tells_numbers_and_facts() {
+    let mut sessions = Sessions::new(3);
+    sessions.client(2).channels.insert(b"news"[..].into());
+    sessions.client(3).input_bytes = 99;
+    sessions.config.maxmemory_bytes = 3 << 19;
+    sessions
+        .keyspace
+        .db_mut(DbIndex(3))
+        .insert(Entry::string(b"key", b"value"));
+    let info = sessions.run(1, "info all");
+    for line in [
+        "connected_clients:3",
+        "pubsub_clients:1",
+        "client_recent_max_input_buffer:99",
+        "maxmemory:1572864",
+        "maxmemory_human:1.50M",
+        "maxmemory_policy:noeviction",
+        "tcp_port:6379",
+        "process_id:7",
+        "uptime_in_days:0",
+        "db3:keys=1,expires=0,avg_ttl=0,keys_with_volatile_items=0",
+        "corelane_shards:1",
+    ] {
+        assert!(info.contains(&format!("|{line}|")), "{line} in {info}");
+    }
+    let mut names: Vec<&str> = info
+        .split('|')
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name)
+        .collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "every field is told once");
 }

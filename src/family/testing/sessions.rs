@@ -7,7 +7,7 @@ use crate::base::id::{ClientId, ShardId};
 use crate::base::time::Now;
 use crate::command::local::Unblock;
 use crate::command::session::SessionContext;
-use crate::command::{Args, Exec, Local, Ran, Session};
+use crate::command::{Args, Exec, Local, Ran, Session, Text};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
@@ -155,6 +155,10 @@ impl Local for Sessions {
 
     fn counters(&self, out: &mut Vec<(&'static str, i64)>) {
         out.push(("connected_clients", self.clients.len() as i64));
+    }
+
+    fn facts(&self, out: &mut Vec<Text>) {
+        out.push(("process_id", "7".to_owned()));
     }
 
     fn reset_counters(&mut self) {

@@ -1,0 +1,132 @@
+//! What INFO is made of: each shard's numbers, and once the facts of the process and the configuration.
+
+use std::collections::BTreeMap;
+
+use crate::base::id::{DbIndex, ShardId};
+use crate::command::{Local, Part};
+
+/// The numbers of all shards together, and the texts.
+pub struct Facts {
+    texts: BTreeMap<&'static str, String>,
+    numbers: BTreeMap<&'static str, i64>,
+    /// By database: keys, keys that expire.
+    pub databases: BTreeMap<i64, [i64; 2]>,
+    /// By shard: its own numbers.
+    pub shards: Vec<BTreeMap<&'static str, i64>>,
+}
+
+impl Facts {
+    /// What the parts of all shards come to.
+    pub fn new(parts: &[Part]) -> Self {
+        let mut facts = Facts {
+            texts: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            databases: BTreeMap::new(),
+            shards: Vec::new(),
+        };
+        for part in parts {
+            facts.texts.extend(part.texts.iter().cloned());
+            for (name, number) in &part.fields {
+                let total = facts.numbers.entry(*name).or_default();
+                *total = if name.contains("_max_") {
+                    (*total).max(*number)
+                } else {
+                    *total + *number
+                };
+            }
+            for database in part.numbers.chunks_exact(3) {
+                let total = facts.databases.entry(database[0]).or_default();
+                total[0] += database[1];
+                total[1] += database[2];
+            }
+            facts.shards.push(part.fields.iter().copied().collect());
+        }
+        facts
+    }
+
+    /// A text or a number as text; none when nobody told it.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let text = self.texts.get(name).cloned();
+        text.or_else(|| self.numbers.get(name).map(i64::to_string))
+    }
+
+    /// A number; 0 when nobody told it.
+    pub fn number(&self, name: &str) -> i64 {
+        let text = || self.texts.get(name)?.parse().ok();
+        self.numbers.get(name).copied().or_else(text).unwrap_or(0)
+    }
+}
+
+/// One shard's contribution.
+pub fn gather(local: &mut dyn Local) -> Part {
+    let mut part = Part::default();
+    local.counters(&mut part.fields);
+    sessions(local, &mut part);
+    keys(local, &mut part);
+    if local.shard() == ShardId(0) {
+        local.facts(&mut part.texts);
+        configuration(local, &mut part);
+    }
+    part
+}
+
+fn sessions(local: &mut dyn Local, part: &mut Part) {
+    let (mut subscribers, mut watching, mut watched) = (0, 0, 0);
+    let (mut input_max, mut output_max) = (0, 0);
+    let mut bytes = 0;
+    local.each_session(&mut |session| {
+        subscribers += i64::from(session.subscriptions() > 0);
+        watching += i64::from(!session.watched.is_empty());
+        watched += session.watched.len() as i64;
+        input_max = input_max.max(session.input_bytes);
+        output_max = output_max.max(session.output_bytes);
+        bytes += size_of_val(session) + session.input_bytes + session.output_bytes;
+    });
+    part.fields.extend([
+        ("pubsub_clients", subscribers),
+        ("watching_clients", watching),
+        ("total_watched_keys", watched),
+        ("client_recent_max_input_buffer", input_max as i64),
+        ("client_recent_max_output_buffer", output_max as i64),
+        ("mem_clients_normal", bytes as i64),
+    ]);
+}
+
+fn keys(local: &mut dyn Local, part: &mut Part) {
+    let Some(space) = local.keyspace() else { return };
+    let (mut used, mut tables, mut keys) = (0, 0, 0);
+    for index in 0..space.databases() {
+        let db = space.db(DbIndex(index as u32));
+        used += db.used_bytes();
+        tables += db.table_bytes();
+        keys += db.len();
+        if !db.is_empty() {
+            part.numbers
+                .extend([index as i64, db.len() as i64, db.volatile_len() as i64]);
+        }
+    }
+    part.fields.extend([
+        ("used_memory_dataset", used as i64),
+        ("corelane_table_bytes", tables as i64),
+        ("corelane_keys", keys as i64),
+    ]);
+}
+
+fn configuration(local: &mut dyn Local, part: &mut Part) {
+    let (shards, now) = (local.shards(), local.now());
+    let config = local.config();
+    let texts = [
+        ("tcp_port", config.port.to_string()),
+        ("hz", config.hz.to_string()),
+        ("maxclients", config.maxclients.to_string()),
+        ("maxmemory", config.maxmemory_bytes.to_string()),
+        ("config_file", config.file.clone().unwrap_or_default()),
+        ("server_time_usec", now.unix_us.to_string()),
+        ("corelane_shards", shards.to_string()),
+    ];
+    part.texts.extend(texts);
+    for name in ["maxmemory-policy", "availability-zone"] {
+        let directive = crate::config::find(name).expect("the directive is in the table");
+        part.texts.push((directive.name, directive.text(config)));
+    }
+}
