@@ -22,3 +22,6 @@ pub use launch::{Handle, LaunchError, Plan, Running, launch};
 pub use listener::{ListenError, Listener};
 pub use machine::Machine;
 pub use ring::{Level, RingError};
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
 
 /// How many buffers; a power of two.
-const COUNT: u16 = 1024;
+const COUNT: u16 = 256;
 /// How long each is.
 const LENGTH_BYTES: usize = 16 << 10;
 /// The group's number in the ring; there is only one group.

@@ -89,6 +89,8 @@ impl<M: Machine> Worker<M> {
         let Some(connection) = self.connections.get(conn) else {
             return Ok(());
         };
+        // No completion announces the end of a try that succeeds: the next pass must not wait for one.
+        self.again |= connection.sending == Sending::Trying && connection.phase != Phase::Open;
         match connection.phase {
             Phase::Open if connection.receiving == Receiving::Off && !connection.paused => self.arm(conn),
             Phase::Open => Ok(()),

@@ -86,7 +86,8 @@ impl<M: Machine> Worker<M> {
             buffers.give_back(id);
         } else if result > 0 && heard {
             // Readiness: there is no buffer ring.
-            self.read_some(token)?;
+            let to_the_end = result & i32::from(libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) != 0;
+            self.read_some(token, to_the_end)?;
         }
         if result > 0 && more {
             return Ok(());
@@ -107,8 +108,9 @@ impl<M: Machine> Worker<M> {
         Ok(())
     }
 
-    /// Reads what the socket holds, but leaves the rest of a flood for the next pass.
-    fn read_some(&mut self, token: Token) -> io::Result<()> {
+    /// Reads what the socket holds, but leaves the rest of a flood for the next pass. A short read tells that nothing is left
+    /// now, and the poll tells of what comes later; only the end of the stream may be there already and must be looked for.
+    fn read_some(&mut self, token: Token, to_the_end: bool) -> io::Result<()> {
         let conn = ConnId(token.index);
         for _ in 0..READS_MAX {
             let Some(connection) = self
@@ -133,7 +135,7 @@ impl<M: Machine> Worker<M> {
                     let count = count as usize;
                     self.machine.receive(conn, &self.scratch[..count]);
                     add(&self.door().counters.received_bytes, count as u64);
-                    if count < SCRATCH_BYTES {
+                    if count < SCRATCH_BYTES && !to_the_end {
                         return Ok(());
                     }
                 }
@@ -165,7 +167,7 @@ impl<M: Machine> Worker<M> {
                 .of_token(token)
                 .is_some_and(|connection| connection.receiving == Receiving::On && reads(connection.phase));
             if goes_on {
-                self.read_some(token)?;
+                self.read_some(token, true)?;
             }
         }
         Ok(())

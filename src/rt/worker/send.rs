@@ -32,6 +32,7 @@ impl<M: Machine> Worker<M> {
         }
         if connection.sending != Sending::Idle {
             connection.more_output = true;
+            self.again |= connection.sending == Sending::Trying;
             return Ok(());
         }
         let Some(buffer) = self.machine.output(conn) else {
@@ -71,6 +72,8 @@ impl<M: Machine> Worker<M> {
             .user_data(token.encode());
         if trying {
             entry = entry.flags(Flags::SKIP_SUCCESS);
+            // Success is not announced: who waits for it needs another pass.
+            self.again |= connection.phase != Phase::Open;
             self.trying.push(token);
         }
         // SAFETY: `buffer` is not touched until `sending` is idle again: after the completion, or, when trying, after the call
