@@ -306,20 +306,18 @@ fn sleeping_shards_are_woken_by_their_peers() {
     for level in LEVELS {
         // Without any timer: a lost wake-up is a hang.
         let server = Server::start(3, level);
+        let work = |client: u16| {
+            let mut connection = server.connect();
+            let own: u16 = connection.ask("where").parse().expect("a number");
+            for number in 0..1000 {
+                let to = (own + 1 + number % 2) % 3;
+                let reply = connection.ask(&format!("hop {to} {client}-{number}"));
+                assert_eq!(reply, format!("{client}-{number}"));
+            }
+        };
         thread::scope(|scope| {
             for client in 0..3 {
-                let server = &server;
-                scope.spawn(move || {
-                    let mut connection = server.connect();
-                    let own: u16 = connection.ask("where").parse().expect("a number");
-                    for number in 0..1000 {
-                        let to = (own + 1 + number % 2) % 3;
-                        assert_eq!(
-                            connection.ask(&format!("hop {to} {client}-{number}")),
-                            format!("{client}-{number}")
-                        );
-                    }
-                });
+                scope.spawn(move || work(client));
             }
         });
         assert!(server.count("rings_total") > 0, "{level:?}");

@@ -232,9 +232,10 @@ impl Machine for Lines {
         // One message in each, so that lanes fill.
         let end = batch.bytes.iter().position(|&byte| byte == b'\n')?;
         let rest = batch.bytes.split_off(end + 1);
-        let mut taken = Batch::default();
-        taken.bytes = std::mem::replace(&mut batch.bytes, rest);
-        Some(taken)
+        Some(Batch {
+            bytes: std::mem::replace(&mut batch.bytes, rest),
+            ..Batch::default()
+        })
     }
 
     fn put_back(&mut self, to: ShardId, lane: Lane, mut batch: Batch) {

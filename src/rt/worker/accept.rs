@@ -29,7 +29,7 @@ pub struct Accepting {
     under_way: Vec<bool>,
     retry_at_us: Option<u64>,
     stopped: bool,
-    last: u16,
+    next: u16,
 }
 
 impl Accepting {
@@ -39,7 +39,7 @@ impl Accepting {
             under_way: vec![false; listeners],
             retry_at_us: None,
             stopped: false,
-            last: 0,
+            next: 0,
         }
     }
 
@@ -123,7 +123,7 @@ impl<M: Machine> Worker<M> {
         }
         self.mesh.connections().fetch_add(1, Ordering::Relaxed);
         let to = self.least_loaded();
-        self.accepting.last = to.0;
+        self.accepting.next = (to.0 + 1) % self.mesh.doors().len() as u16;
         let door = self.mesh.door(to);
         door.load.fetch_add(1, Ordering::Relaxed);
         if to == self.id {
@@ -137,7 +137,7 @@ impl<M: Machine> Worker<M> {
     fn least_loaded(&self) -> ShardId {
         let doors = self.mesh.doors();
         let shards = doors.len() as u16;
-        let in_turn = (1..=shards).map(|step| ShardId((self.accepting.last + step) % shards));
+        let in_turn = (0..shards).map(|step| ShardId((self.accepting.next + step) % shards));
         in_turn
             .min_by_key(|&shard| self.mesh.door(shard).load.load(Ordering::Relaxed))
             .unwrap_or(self.id)
