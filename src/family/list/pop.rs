@@ -1,7 +1,9 @@
 //! Commands that take elements from an end of a list, at once or when there are some.
 
-use super::{end_at, limit, popped};
-use crate::command::{Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use super::{limit, popped};
+use crate::command::{
+    Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, MultiPop, Ran,
+};
 use crate::protocol::reply::Reply;
 use crate::types::Kind;
 use crate::types::list::End;
@@ -144,7 +146,7 @@ fn pop(ctx: &mut Context<'_>, args: Args<'_>, name: &str, end: End) -> Ran {
             match ctx.keys.list(key)? {
                 None => ctx.reply.null_array(),
                 Some(_) if count == 0 => ctx.reply.array(0),
-                Some(_) => pop_several(ctx, key, end, count)?,
+                Some(_) => pop_several(ctx, key, end, usize::try_from(count).unwrap_or(usize::MAX))?,
             }
             Ok(())
         }
@@ -167,12 +169,12 @@ fn pop_one(ctx: &mut Context<'_>, key: &[u8], end: End) -> Ran {
 }
 
 /// Writes and removes up to `count` elements of the list at `key`, which exists.
-fn pop_several(ctx: &mut Context<'_>, key: &[u8], end: End, count: i64) -> Ran {
+fn pop_several(ctx: &mut Context<'_>, key: &[u8], end: End, count: usize) -> Ran {
     let limit = limit(ctx);
     let Some(list) = ctx.keys.list_mut(key)? else {
         return Ok(());
     };
-    let count = usize::try_from(count).unwrap_or(usize::MAX).min(list.len());
+    let count = count.min(list.len());
     ctx.reply.array(count);
     for _ in 0..count {
         list.pop_with(end, |item| ctx.reply.bulk(item));
@@ -208,71 +210,36 @@ fn pop_first(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Result<Attempt,
     Ok(Attempt::Nothing)
 }
 
-/// What LMPOP and BLMPOP are asked for.
-struct Several {
-    /// The first key's word.
-    first: usize,
-    keys: usize,
-    end: End,
-    count: i64,
-}
+const ENDS: [(&str, End); 2] = [("LEFT", End::Left), ("RIGHT", End::Right)];
 
-impl Several {
-    /// Reads the words from the number of keys, at `numkeys`, to the end.
-    fn parse(args: Args<'_>, numkeys: usize) -> Result<Self, Error> {
-        let too_few = Error::Text("ERR numkeys should be greater than 0");
-        let keys = args.int_in(numkeys, 1..=i64::MAX, too_few)?;
-        let keys = usize::try_from(keys).map_err(|_| Error::Syntax)?;
-        let first = numkeys + 1;
-        let at = first.checked_add(keys).ok_or(Error::Syntax)?;
-        let end = end_at(args, at)?;
-        let mut count = 1;
-        let mut after = at + 1;
-        // The count is looked at before what follows it.
-        if args.len() > after + 1 && args.is(after, "COUNT") {
-            let error = Error::Text("ERR count should be greater than 0");
-            count = args.int_in(after + 1, 1..=i64::MAX, error)?;
-            after += 2;
+fn pop_from_first(ctx: &mut Context<'_>, args: Args<'_>, pop: MultiPop<End>) -> Result<Attempt, Error> {
+    for key in pop.keys(args) {
+        if ctx.keys.list(key)?.is_some() {
+            ctx.reply.array(2);
+            ctx.reply.bulk(key);
+            pop_several(ctx, key, pop.end, pop.count)?;
+            return Ok(Attempt::Served);
         }
-        if args.len() > after {
-            return Err(Error::Syntax);
-        }
-        Ok(Several {
-            first,
-            keys,
-            end,
-            count,
-        })
     }
-
-    fn pop(&self, ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
-        for key in args.from(self.first).take(self.keys) {
-            if ctx.keys.list(key)?.is_some() {
-                ctx.reply.array(2);
-                ctx.reply.bulk(key);
-                pop_several(ctx, key, self.end, self.count)?;
-                return Ok(Attempt::Served);
-            }
-        }
-        Ok(Attempt::Nothing)
-    }
+    Ok(Attempt::Nothing)
 }
 
 fn lmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    if Several::parse(args, 1)?.pop(ctx, args)? == Attempt::Nothing {
+    let pop = MultiPop::parse(args, 1, ENDS)?;
+    if pop_from_first(ctx, args, pop)? == Attempt::Nothing {
         ctx.reply.null_array();
     }
     Ok(())
 }
 
 fn blmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
-    let several = Several::parse(args, 2)?;
+    let pop = MultiPop::parse(args, 2, ENDS)?;
     args.timeout_s(1)?;
-    several.pop(ctx, args)
+    pop_from_first(ctx, args, pop)
 }
 
 /// The timeout, once the other words have been found right: their errors come first.
 fn blmpop_timeout(args: Args<'_>) -> Result<f64, Error> {
-    Several::parse(args, 2)?;
+    MultiPop::parse(args, 2, ENDS)?;
     args.timeout_s(1)
 }

@@ -2,9 +2,12 @@
 
 mod add;
 mod bounds;
+mod combine;
+mod pop;
 mod range;
 mod read;
 mod remove;
+mod sample;
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +19,15 @@ use crate::protocol::reply::{Reply, Resp};
 use crate::types::SortedSet;
 
 /// The family, file by file.
-pub const COMMANDS: &[&[Command]] = &[add::COMMANDS, remove::COMMANDS, read::COMMANDS, range::COMMANDS];
+pub const COMMANDS: &[&[Command]] = &[
+    add::COMMANDS,
+    remove::COMMANDS,
+    read::COMMANDS,
+    range::COMMANDS,
+    pop::COMMANDS,
+    combine::COMMANDS,
+    sample::COMMANDS,
+];
 
 /// The sorted set at `key`, for a command that only reads.
 fn lookup<'k>(ctx: &'k mut Context<'_>, key: &[u8]) -> Result<Option<&'k SortedSet>, Error> {

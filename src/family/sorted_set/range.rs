@@ -370,12 +370,10 @@ fn zrangestore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         stores: true,
     };
     let query = Query::parse(args, form)?;
-    let mut stored = SortedSet::new();
-    if let Some(set) = lookup(ctx, args.at(2))? {
-        for (member, score) in set.range(query.ranks(set)) {
-            stored.set(member, score);
-        }
-    }
+    let stored = match lookup(ctx, args.at(2))? {
+        Some(set) => SortedSet::from_sorted(set.range(query.ranks(set))),
+        None => SortedSet::new(),
+    };
     super::store(ctx, args.at(1), stored, "zrangestore");
     Ok(())
 }

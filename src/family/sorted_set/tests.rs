@@ -278,3 +278,244 @@ fn tells_what_happened_in_valkeys_order() {
          del d, zremrangebyrank z, del z"
     );
 }
+
+#[test]
+fn pops_from_either_end() {
+    check(&[
+        ("rpush s x", ":1|"),
+        ("zadd z 1 a 2 b 3 c", ":3|"),
+        ("zpopmin z 1 2", "-ERR syntax error|"),
+        ("zpopmin z abc", "-ERR value is out of range, must be positive|"),
+        ("zpopmin z -1", "-ERR value is out of range, must be positive|"),
+        ("zpopmin nol", "*0|"),
+        ("zpopmin nol abc", "-ERR value is out of range, must be positive|"),
+        ("zpopmin nol 0", "*0|"),
+        ("zpopmin s", WRONG),
+        ("zpopmin s 0", WRONG),
+        ("zpopmin z 0", "*0|"),
+        ("zpopmin z", "*2|$1|a|$1|1|"),
+        ("zpopmax z 2", "*4|$1|c|$1|3|$1|b|$1|2|"),
+        ("zadd z 1 a 2 b 3 c", ":3|"),
+        ("zmpop 0 z min", "-ERR numkeys should be greater than 0|"),
+        ("zmpop 1 z foo", "-ERR syntax error|"),
+        ("zmpop 1 z min count 0", "-ERR count should be greater than 0|"),
+        ("zmpop 1 nol min", "*-1|"),
+        ("zmpop 2 nol z min count 2", "*2|$1|z|*2|*2|$1|a|$1|1|*2|$1|b|$1|2|"),
+        ("zmpop 2 s z min", WRONG),
+        ("bzpopmin nol abc", "-ERR timeout is not a float or out of range|"),
+        ("bzpopmin s 1", WRONG),
+        ("bzpopmin z 1", "*3|$1|z|$1|c|$1|3|"),
+        ("bzmpop abc abc nol min", "-ERR numkeys should be greater than 0|"),
+        ("bzmpop -1 1 nol foo", "-ERR syntax error|"),
+        ("bzmpop -1 1 nol min", "-ERR timeout is negative|"),
+        ("zadd z 1 a 2 b 3 c", ":3|"),
+        ("bzmpop 1 1 z max count 2", "*2|$1|z|*2|*2|$1|c|$1|3|*2|$1|b|$1|2|"),
+        ("zadd z 1 a 2 b", ":1|"),
+        ("zpopmax z 9", "*4|$1|b|$1|2|$1|a|$1|1|"),
+        ("zcard z", ":0|"),
+    ]);
+}
+
+#[test]
+fn combines_sorted_sets_and_sets() {
+    check(&[
+        ("rpush s x", ":1|"),
+        ("zadd z 1 a 2 b 3 c", ":3|"),
+        ("zadd y 1 a 2 b 3 d", ":3|"),
+        ("zadd st 1 a 1 b 1 q", ":3|"),
+        ("zunion a z", "-ERR value is not an integer or out of range|"),
+        (
+            "zunion 0 z",
+            "-ERR at least 1 input key is needed for 'zunion' command|",
+        ),
+        (
+            "zunion -1 z",
+            "-ERR at least 1 input key is needed for 'zunion' command|",
+        ),
+        ("zunion 3 z y", "-ERR syntax error|"),
+        ("zunion 2 z s", WRONG),
+        ("zunion 2 z s weights a", WRONG),
+        ("zunion 2 z y weights 1", "-ERR syntax error|"),
+        ("zunion 2 z y weights 1 a", "-ERR weight value is not a float|"),
+        ("zunion 2 z y weights 1 2 aggregate foo", "-ERR syntax error|"),
+        (
+            "zunion 2 z y weights 1 2 aggregate max withscores",
+            "*8|$1|a|$1|2|$1|c|$1|3|$1|b|$1|4|$1|d|$1|6|",
+        ),
+        (
+            "zunion 2 z st withscores",
+            "*8|$1|q|$1|1|$1|a|$1|2|$1|b|$1|3|$1|c|$1|3|",
+        ),
+        ("zunion 2 z y aggregate", "-ERR syntax error|"),
+        (
+            "zunion 2 z y withscores withscores",
+            "*8|$1|a|$1|2|$1|c|$1|3|$1|d|$1|3|$1|b|$1|4|",
+        ),
+        ("zunion 1 nol", "*0|"),
+        (
+            "zunionstore d 0 z",
+            "-ERR at least 1 input key is needed for 'zunionstore' command|",
+        ),
+        ("zunionstore d 2 z y withscores", "-ERR syntax error|"),
+        ("zunionstore d 2 z y", ":4|"),
+        ("zunionstore d 1 nol", ":0|"),
+        ("exists d", ":0|"),
+        ("zinter 2 z y withscores", "*4|$1|a|$1|2|$1|b|$1|4|"),
+        ("zinter 2 z st withscores", "*4|$1|a|$1|2|$1|b|$1|3|"),
+        ("zinter 2 z nol withscores", "*0|"),
+        ("zinterstore d 2 z y aggregate min", ":2|"),
+        ("zdiff 2 z y withscores", "*2|$1|c|$1|3|"),
+        ("zdiff 2 z y weights 1 1", "-ERR syntax error|"),
+        ("zdiff 2 nol y", "*0|"),
+        ("zdiffstore d 2 z y", ":1|"),
+        (
+            "zdiffstore d 0 z y",
+            "-ERR at least 1 input key is needed for 'zdiffstore' command|",
+        ),
+        (
+            "zintercard 0 z",
+            "-ERR at least 1 input key is needed for 'zintercard' command|",
+        ),
+        ("zintercard a z", "-ERR value is not an integer or out of range|"),
+        ("zintercard 2 z y", ":2|"),
+        ("zintercard 2 z y limit 1", ":1|"),
+        ("zintercard 2 z y limit -1", "-ERR LIMIT can't be negative|"),
+        ("zintercard 2 z y limit 0", ":2|"),
+        ("zintercard 2 z y limit a", "-ERR LIMIT can't be negative|"),
+        ("zintercard 2 z y limit", "-ERR syntax error|"),
+        ("zintercard 2 z y limit 1 limit 1", ":1|"),
+        ("zintercard 3 z y", "-ERR syntax error|"),
+        ("zunion 2 z y withscores", "*8|$1|a|$1|2|$1|c|$1|3|$1|d|$1|3|$1|b|$1|4|"),
+        ("zinter 2 z y", "*2|$1|a|$1|b|"),
+        ("zdiff 2 z y", "*1|$1|c|"),
+        ("zadd i1 inf a", ":1|"),
+        ("zadd i2 -inf a", ":1|"),
+        ("zunion 2 i1 i2 withscores", "*2|$1|a|$1|0|"),
+        ("zinter 2 i1 i2 withscores", "*2|$1|a|$1|0|"),
+        ("zunion 1 i1 weights 0 withscores", "*2|$1|a|$1|0|"),
+        ("zinter 1 i1 weights 0 withscores", "*2|$1|a|$1|0|"),
+        ("zunion 2 i1 i1 weights 0 0 withscores", "*2|$1|a|$1|0|"),
+        ("zunionstore z 3 z y z weights 1 2 3 aggregate min", ":4|"),
+        (
+            "zrange z 0 -1 withscores",
+            "*8|$1|a|$1|1|$1|b|$1|2|$1|c|$1|3|$1|d|$1|6|",
+        ),
+        (
+            "zinter 3 z y st weights 2 -1 0.5 aggregate max withscores",
+            "*4|$1|a|$1|2|$1|b|$1|4|",
+        ),
+        ("zdiff 3 y z st withscores", "*0|"),
+        ("zdiff 2 y y", "*0|"),
+        ("zunionstore nope 1 nol", ":0|"),
+    ]);
+}
+
+#[test]
+fn draws_and_scans() {
+    check(&[
+        ("rpush s x", ":1|"),
+        ("zadd z 3 c", ":1|"),
+        ("zrandmember nol", "$-1|"),
+        ("zrandmember nol 1", "*0|"),
+        ("zrandmember nol a", "-ERR value is not an integer or out of range|"),
+        ("zrandmember nol 1 foo", "-ERR syntax error|"),
+        ("zrandmember nol a foo", "-ERR value is not an integer or out of range|"),
+        ("zrandmember nol 1 withscores foo", "-ERR syntax error|"),
+        ("zrandmember nol 9223372036854775807", "*0|"),
+        (
+            "zrandmember nol 9223372036854775807 withscores",
+            "-ERR value is out of range|",
+        ),
+        (
+            "zrandmember nol -9223372036854775808",
+            "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807|",
+        ),
+        (
+            "zrandmember z 4611686018427387904 withscores",
+            "-ERR value is out of range|",
+        ),
+        ("zrandmember z 0", "*0|"),
+        ("zrandmember s", WRONG),
+        ("zrandmember z 5 withscores", "*2|$1|c|$1|3|"),
+        ("zrandmember z 4611686018427387904", "*1|$1|c|"),
+        ("zscan z abc", "-ERR invalid cursor|"),
+        ("zscan nol abc", "-ERR invalid cursor|"),
+        ("zscan nol 0", "*2|$1|0|*0|"),
+        ("zscan nol 0 foo", "*2|$1|0|*0|"),
+        ("zscan s 0", WRONG),
+        ("zscan s 0 foo", WRONG),
+        ("zscan z 0 foo", "-ERR syntax error|"),
+        ("zscan z 0 count 0", "-ERR syntax error|"),
+        ("zscan z 0 count a", "-ERR value is not an integer or out of range|"),
+        ("zscan z 0 match", "-ERR syntax error|"),
+        ("zscan z 0 noscores", "*2|$1|0|*1|$1|c|"),
+        ("zscan z 0", "*2|$1|0|*2|$1|c|$1|3|"),
+        ("zscan z 0 match [ab]", "*2|$1|0|*0|"),
+        ("zscan z 0 novalues", "-ERR NOVALUES option can only be used in HSCAN|"),
+        ("zscan z -1", "-ERR invalid cursor|"),
+        ("zscan z 18446744073709551615", "*2|$1|0|*2|$1|c|$1|3|"),
+        ("zscan z 18446744073709551616", "-ERR invalid cursor|"),
+        ("zscan z 5", "*2|$1|0|*2|$1|c|$1|3|"),
+        ("zrandmember z", "$1|c|"),
+        ("zrandmember nol", "$-1|"),
+        ("zscan z 0", "*2|$1|0|*2|$1|c|$1|3|"),
+        ("zrandmember z -3 withscores", "*6|$1|c|$1|3|$1|c|$1|3|$1|c|$1|3|"),
+    ]);
+}
+
+#[test]
+fn popped_and_combined_members_are_pairs_in_resp3() {
+    let mut bench = Bench::new();
+    bench.resp = Resp::V3;
+    bench.check(&[
+        ("zadd z 1 a 2 b 3 c 4 d 5 e", ":5|"),
+        ("zpopmin z", "*2|$1|a|,1|"),
+        ("zpopmax z 1", "*1|*2|$1|e|,5|"),
+        ("zmpop 1 z min", "*2|$1|z|*1|*2|$1|b|,2|"),
+        ("bzpopmin z 1", "*3|$1|z|$1|c|,3|"),
+        ("zunion 1 z withscores", "*1|*2|$1|d|,4|"),
+        ("zscan z 0", "*2|$1|0|*2|$1|d|$1|4|"),
+        ("zrandmember z -1 withscores", "*1|*2|$1|d|,4|"),
+        ("bzmpop 1 1 z max count 2", "*2|$1|z|*1|*2|$1|d|,4|"),
+        ("zpopmin z 2", "*0|"),
+        ("zmpop 1 z min", "_|"),
+    ]);
+}
+
+#[test]
+fn tells_of_pops_and_stores() {
+    let events = Bench::new().events_of(
+        "zadd z 1 a 2 b 3 c
+        zpopmin z
+        zpopmin z 0
+        zpopmax z 9
+        zadd z 1 a 2 b 3 c
+        zmpop 1 z max
+        bzpopmin z 0
+        bzmpop 0 1 z min
+        zadd z 1 a
+        zunionstore d 1 z
+        zinterstore d 2 z nol
+        zdiffstore d 1 z
+        zdiffstore d 1 nol
+        zdiffstore d 1 nol",
+    );
+    assert_eq!(
+        events,
+        "zadd z, zpopmin z, zpopmax z, del z, zadd z, zpopmax z, zpopmin z, zpopmin z, del z, zadd z, zunionstore d, \
+         del d, zdiffstore d, del d"
+    );
+}
+
+#[test]
+fn draws_differ_when_they_must() {
+    let mut bench = Bench::new();
+    bench.run("zadd z 1 a 2 b 3 c 4 d 5 e");
+    for _ in 0..50 {
+        let drawn = bench.run("zrandmember z 4");
+        let mut names: Vec<&str> = drawn.split('|').filter(|word| word.len() == 1).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 4, "{drawn}");
+    }
+}

@@ -19,15 +19,22 @@ pub enum Edge {
 }
 
 /// The order of members: by score, then bytewise; scores are never NaN.
-fn compare(one: (f64, &[u8]), other: (f64, &[u8])) -> Ordering {
-    let scores = one.0.partial_cmp(&other.0).expect("scores are never NaN");
-    scores.then_with(|| one.1.cmp(other.1))
+pub fn compare(one: (&[u8], f64), other: (&[u8], f64)) -> Ordering {
+    let scores = one.1.partial_cmp(&other.1).expect("scores are never NaN");
+    scores.then_with(|| one.0.cmp(other.0))
 }
 
 impl SortedSet {
     /// An empty sorted set.
     pub fn new() -> Self {
         SortedSet::default()
+    }
+
+    /// A sorted set of members that are handed over in order, none of them twice.
+    pub fn from_sorted<'m>(members: impl Iterator<Item = (&'m [u8], f64)>) -> Self {
+        SortedSet {
+            members: members.map(|(name, score)| (score, name.into())).collect(),
+        }
     }
 
     /// Number of members.
@@ -74,7 +81,7 @@ impl SortedSet {
         let known = self.remove(member);
         // Small sorted sets keep whole scores as integers, which have no negative zero.
         let score = score + 0.0;
-        let at = self.count_while(|name, other| compare((other, name), (score, member)).is_lt());
+        let at = self.count_while(|name, other| compare((name, other), (member, score)).is_lt());
         self.members.insert(at, (score, member.into()));
         !known
     }
@@ -115,5 +122,12 @@ impl SortedSet {
     /// All members in ascending order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], f64)> {
         self.range(0..self.len())
+    }
+
+    /// Visits some members from `cursor` (0: the beginning) on and answers where to go on (0: the end was reached). A member
+    /// that is there from the first to the last call is visited at least once.
+    pub fn scan<'s>(&'s self, _cursor: u64, _count: usize, visit: &mut dyn FnMut(&'s [u8], f64)) -> u64 {
+        self.iter().for_each(|(member, score)| visit(member, score));
+        0
     }
 }
