@@ -109,21 +109,47 @@ impl Node {
         parcels
     }
 
-    /// A shard has served the clients that waited for what was lent.
-    pub(super) fn released(&mut self, id: TxId) {
-        let tx = self
+    /// A shard has served the clients that waited for what was lent, or has begun to.
+    pub(super) fn released(&mut self, id: TxId, settled: bool) {
+        let mut tx = self
             .transactions
-            .get_mut(&id)
+            .remove(&id)
             .expect("a transaction stays until all is confirmed");
         tx.unconfirmed -= 1;
+        tx.unsettled += usize::from(!settled);
         if tx.unconfirmed == 0 {
-            let mut tx = self.transactions.remove(&id).expect("the transaction was just found");
             self.send_rest(&mut tx);
+        }
+        self.answer_if_settled(tx);
+    }
+
+    /// The clients that a shard had begun to serve are served.
+    pub(super) fn settled(&mut self, id: TxId) {
+        let mut tx = self
+            .transactions
+            .remove(&id)
+            .expect("a transaction stays until all is settled");
+        tx.unsettled -= 1;
+        self.answer_if_settled(tx);
+    }
+
+    fn answer_if_settled(&mut self, tx: Box<Tx>) {
+        if tx.unconfirmed == 0 && tx.unsettled == 0 {
             self.answer(*tx, Attempt::Served);
+        } else {
+            self.transactions.insert(tx.id, tx);
+        }
+    }
+
+    /// Tells the shard that woke the transaction's client that this is over.
+    fn tell_waker(&mut self, tx: &Tx) {
+        if let Some(waker) = tx.woken_at {
+            self.out.reply(waker, Message::Woke { wake: tx.id });
         }
     }
 
     fn answer(&mut self, tx: Tx, attempt: Attempt) {
+        self.tell_waker(&tx);
         let origin = tx.asker.origin;
         let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
             return;
@@ -151,6 +177,7 @@ impl Node {
     }
 
     fn block_after(&mut self, tx: &Tx, waiter: Waiter, shards: Vec<ShardId>) {
+        self.tell_waker(tx);
         let origin = tx.asker.origin;
         let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
             return;
@@ -235,7 +262,7 @@ impl Node {
         tx.woken_at = Some(from);
         tx.awaited.extend(awaited.then_some(from));
         let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
-            return self.send_home(&mut tx, &None);
+            return self.abandon(tx);
         };
         tx.deadline_us = conn.deadline_us;
         let goes_on = match &conn.flow {
@@ -252,8 +279,14 @@ impl Node {
             tx.waiter = Some(waiter);
             self.ask_next(tx);
         } else {
-            self.send_home(&mut tx, &None);
+            self.abandon(tx);
         }
+    }
+
+    /// The woken client is gone: what it would have got stays where it is.
+    fn abandon(&mut self, mut tx: Box<Tx>) {
+        self.send_home(&mut tx, &None);
+        self.tell_waker(&tx);
     }
 
     /// A woken client could not get its other keys at once. Everything goes back as it was; the shard that woke it does so again after those who

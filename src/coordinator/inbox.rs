@@ -49,7 +49,9 @@ impl Node {
             Message::Woken(woken) => self.start_woken(from, *woken),
             Message::Granted(granted) => self.granted(*granted),
             Message::Release(release) => self.shard.release(from, *release, &mut self.out),
-            Message::Released { tx } => self.released(tx),
+            Message::Released { tx, settled } => self.released(tx, settled),
+            Message::Settled { tx } => self.settled(tx),
+            Message::Woke { wake } => self.shard.woke(wake, &mut self.out),
             Message::Watching { conn, client, watched } => {
                 if !self.note_watched(conn, client, &watched) {
                     self.out.request(from, Message::Unwatch(watched));

@@ -70,6 +70,8 @@ pub(super) struct Tx {
     pub(super) awaited: Vec<ShardId>,
     /// How many of them have not served those clients yet.
     pub(super) unconfirmed: usize,
+    /// How many of them serve clients by transactions that are not over.
+    pub(super) unsettled: usize,
     /// What goes home to the other shards after that.
     pub(super) homebound: Vec<(ShardId, Box<Release>)>,
     /// Which keys of which shard are in `holdings`.
@@ -95,6 +97,7 @@ impl Tx {
             holdings: None,
             awaited: Vec::new(),
             unconfirmed: 0,
+            unsettled: 0,
             homebound: Vec::new(),
             lent: Vec::new(),
         })

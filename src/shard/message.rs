@@ -189,7 +189,11 @@ pub enum Message {
     /// Lent keys come back.
     Release(Box<Release>),
     /// Lent keys are back, and whoever waited for them is served.
-    Released { tx: TxId },
+    Released { tx: TxId, settled: bool },
+    /// After a `Released` that was not settled: the clients that the keys have woken are answered.
+    Settled { tx: TxId },
+    /// The transaction of a client that the receiver has woken is over.
+    Woke { wake: TxId },
     /// The versions of watched keys, in order.
     Watching {
         conn: ConnId,

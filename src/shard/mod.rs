@@ -1,5 +1,6 @@
 //! One core's part of the keyspace as a state machine: requests in, replies out; knows no connection's bytes, no thread, no clock.
 
+mod answers;
 pub mod execute;
 pub mod lend;
 pub mod locks;

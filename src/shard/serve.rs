@@ -145,6 +145,7 @@ impl Shard {
         self.wake_count += 1;
         // Coordinators count from 1: the top bit tells names apart that the waking shard gives.
         let tx = TxId(1 << 63 | u64::from(self.id.0) << 47 | self.wake_count);
+        self.wakes.push(tx);
         let parked = Parked::Wake {
             waiter: Box::new(waiter),
             tx,

@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::answers::Deferred;
 use super::execute::Surroundings;
 use super::lend;
 use super::locks::{Locks, Place, Scope, Ticket};
@@ -85,6 +86,9 @@ pub struct Shard {
     pub(super) waiters: Waiters,
     pub(super) watches: Watches,
     pub(super) wake_count: u64,
+    /// Wake-ups that the current request has started.
+    pub(super) wakes: Vec<TxId>,
+    pub(super) deferred: Vec<Deferred>,
     /// While what a transaction changed here and elsewhere is settled.
     pub(super) changed_widely: bool,
     /// Emptied databases, until the runtime takes them to be freed elsewhere.
@@ -110,6 +114,8 @@ impl Shard {
             waiters: Waiters::default(),
             watches: Watches::default(),
             wake_count: 0,
+            wakes: Vec::new(),
+            deferred: Vec::new(),
             changed_widely: false,
             emptied: Vec::new(),
         }
@@ -166,7 +172,13 @@ impl Shard {
             self.park(asker, command, args);
             return Outcome::Parked;
         }
+        self.wakes.clear();
+        let mark = reply.len();
         match self.execute(asker, command, args, reply, out) {
+            Attempt::Served if self.defer_here(asker.origin, &reply.bytes()[mark..]) => {
+                reply.truncate(mark);
+                Outcome::Parked
+            }
             Attempt::Served => Outcome::Done,
             Attempt::Nothing => Outcome::Waiting(self.start_waiting(asker, command, args.into())),
         }
@@ -298,25 +310,25 @@ impl Shard {
         let Origin { shard, conn, client } = asker.origin;
         let start = out.replies(shard).bytes.len();
         let mut reply = Reply::new(std::mem::take(&mut out.replies(shard).bytes), asker.resp);
+        let outer = std::mem::take(&mut self.wakes);
         // Settling may itself send to this lane, so the reply is put in place before.
         let (space, mut surroundings) = self.parts();
         let space = space.expect("a request runs only while its keys are here");
         let attempt = surroundings.run(space, asker, command, args, &mut reply);
         let lane = out.replies(shard);
         lane.bytes = reply.into_bytes();
-        match attempt {
-            Attempt::Served => {
-                let reply = span(start, lane.bytes.len());
-                lane.messages.push(Message::Done { conn, client, reply });
-            }
-            Attempt::Nothing => {
-                let claim = self.start_waiting(asker, command, args.into());
-                lane.messages.push(Message::Waiting { conn, client, claim });
-            }
+        let reply = span(start, lane.bytes.len());
+        if attempt == Attempt::Nothing {
+            let claim = self.start_waiting(asker, command, args.into());
+            lane.messages.push(Message::Waiting { conn, client, claim });
         }
         if self.has_aftermath() {
             self.settle(out);
         }
+        if attempt == Attempt::Served {
+            self.answer(asker.origin, reply, out);
+        }
+        self.wakes = outer;
     }
 
     /// Runs an EXEC whose keys are all here; the reply comes by message.
@@ -330,7 +342,8 @@ impl Shard {
     }
 
     fn block_granted(&mut self, block: &Block, out: &mut Outbox) {
-        let Origin { shard, conn, client } = block.asker.origin;
+        let shard = block.asker.origin.shard;
+        let outer = std::mem::take(&mut self.wakes);
         let start = out.replies(shard).bytes.len();
         let mut reply = Reply::new(std::mem::take(&mut out.replies(shard).bytes), block.asker.resp);
         if self.is_unchanged(&block.watched) {
@@ -347,10 +360,11 @@ impl Shard {
         let lane = out.replies(shard);
         lane.bytes = reply.into_bytes();
         let reply = span(start, lane.bytes.len());
-        lane.messages.push(Message::Done { conn, client, reply });
         if self.has_aftermath() {
             self.settle(out);
         }
+        self.answer(block.asker.origin, reply, out);
+        self.wakes = outer;
     }
 
     fn acquire(&mut self, acquire: Box<Acquire>, out: &mut Outbox) {
@@ -415,6 +429,7 @@ impl Shard {
     /// Takes lent keys back.
     pub fn release(&mut self, from: ShardId, release: Release, out: &mut Outbox) {
         let ticket = self.held.remove(&release.tx).expect("what comes back was lent");
+        let outer = std::mem::take(&mut self.wakes);
         self.effects.dirty += release.dirty;
         self.effects.changes.extend(release.changes);
         let mut returned = Vec::new();
@@ -452,8 +467,9 @@ impl Shard {
             );
         }
         if release.confirm {
-            out.reply(from, Message::Released { tx: release.tx });
+            self.confirm(from, release.tx, out);
         }
+        self.wakes = outer;
         self.locks.release(ticket);
         self.run_parked(out);
     }
