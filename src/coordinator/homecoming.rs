@@ -71,6 +71,7 @@ impl Node {
         let widely = first.len() > 1;
         for (shard, mut release) in first {
             release.widely = widely;
+            tx.locked.extend(widely.then_some(shard));
             self.out.reply(shard, Message::Release(release));
         }
         if tx.unconfirmed == 0 {
@@ -79,6 +80,9 @@ impl Node {
     }
 
     fn send_rest(&mut self, tx: &mut Tx) {
+        for shard in tx.locked.drain(..) {
+            self.out.reply(shard, Message::Unlock { tx: tx.id });
+        }
         for (shard, release) in tx.homebound.drain(..) {
             self.out.reply(shard, Message::Release(release));
         }

@@ -50,6 +50,7 @@ impl Node {
             Message::Granted(granted) => self.granted(*granted),
             Message::Release(release) => self.shard.release(from, *release, &mut self.out),
             Message::Released { tx, settled } => self.released(tx, settled),
+            Message::Unlock { tx } => self.shard.unlock(tx, &mut self.out),
             Message::Settled { tx } => self.settled(tx),
             Message::Woke { wake } => self.shard.woke(wake, &mut self.out),
             Message::Watching { conn, client, watched } => {

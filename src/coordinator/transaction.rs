@@ -72,6 +72,8 @@ pub(super) struct Tx {
     pub(super) unconfirmed: usize,
     /// How many of them serve clients by transactions that are not over.
     pub(super) unsettled: usize,
+    /// Those of them that hold the keys until all have.
+    pub(super) locked: Vec<ShardId>,
     /// What goes home to the other shards after that.
     pub(super) homebound: Vec<(ShardId, Box<Release>)>,
     /// Which keys of which shard are in `holdings`.
@@ -97,6 +99,7 @@ impl Tx {
             holdings: None,
             awaited: Vec::new(),
             unconfirmed: 0,
+            locked: Vec::new(),
             unsettled: 0,
             homebound: Vec::new(),
             lent: Vec::new(),

@@ -188,6 +188,8 @@ pub enum Message {
     Granted(Box<Granted>),
     /// Lent keys come back.
     Release(Box<Release>),
+    /// The keys of a wide change may be used by others (see [`Release::widely`]).
+    Unlock { tx: TxId },
     /// Lent keys are back, and whoever waited for them is served.
     Released { tx: TxId, settled: bool },
     /// After a `Released` that was not settled: the clients that the keys have woken are answered.
@@ -281,7 +283,8 @@ pub struct Release {
     pub dirty: u64,
     /// Answer `Released` once the waiters are served, so that the transaction can be answered.
     pub confirm: bool,
-    /// The transaction has changed awaited keys of other shards too: see [`Reach::Spans`].
+    /// The transaction has changed awaited keys of other shards too (see [`Reach::Spans`]): the keys stay held until `Unlock`, so that nobody sees
+    /// them before the waiters of all these shards are served.
     pub widely: bool,
     /// A client to register in the same instant.
     pub waiter: Option<Registration>,

@@ -428,7 +428,6 @@ impl Shard {
 
     /// Takes lent keys back.
     pub fn release(&mut self, from: ShardId, release: Release, out: &mut Outbox) {
-        let ticket = self.held.remove(&release.tx).expect("what comes back was lent");
         let outer = std::mem::take(&mut self.wakes);
         self.effects.dirty += release.dirty;
         self.effects.changes.extend(release.changes);
@@ -470,6 +469,14 @@ impl Shard {
             self.confirm(from, release.tx, out);
         }
         self.wakes = outer;
+        if !release.widely {
+            self.unlock(release.tx, out);
+        }
+    }
+
+    /// Lets others have the keys that a transaction held.
+    pub fn unlock(&mut self, tx: TxId, out: &mut Outbox) {
+        let ticket = self.held.remove(&tx).expect("only what is held is unlocked");
         self.locks.release(ticket);
         self.run_parked(out);
     }
