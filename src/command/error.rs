@@ -77,6 +77,11 @@ pub enum Error {
     Quoted(Vec<u8>),
 }
 
+/// The part of a client's word that error texts quote: up to a zero byte.
+pub fn quotable(word: &[u8]) -> &[u8] {
+    word.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.line()))
@@ -84,6 +89,11 @@ impl fmt::Display for Error {
 }
 
 impl Error {
+    /// An error that quotes `word`; as in Valkey, whose texts are C strings, the quotation ends at a zero byte.
+    pub fn quoting(before: &str, word: &[u8], after: &str) -> Error {
+        Error::Quoted([before.as_bytes(), quotable(word), after.as_bytes()].concat())
+    }
+
     /// The error line without its leading `-`, byte for byte.
     pub fn line(&self) -> std::borrow::Cow<'_, [u8]> {
         let text: &'static str = match self {

@@ -98,7 +98,7 @@ fn kind_named(name: &[u8]) -> Result<&'static str, Error> {
     let known = TYPES
         .into_iter()
         .find(|known| known.as_bytes().eq_ignore_ascii_case(name));
-    known.ok_or_else(|| Error::Quoted([b"ERR unknown type name '", name, b"'"].concat()))
+    known.ok_or_else(|| Error::quoting("ERR unknown type name '", name, "'"))
 }
 
 /// The cursor at word `at`: what C's `strtoull` makes of it, as Valkey reads it, except that a plain negative number is none.

@@ -4,7 +4,7 @@
 use super::args::Args;
 use super::context::Context;
 use super::error::Error;
-use super::key::{Begin, Find, Key};
+use super::key::{Begin, Find, Key, KeyFlags};
 use super::local::{Local, Part};
 use super::session::SessionContext;
 use super::subscriptions::Topic;
@@ -479,6 +479,8 @@ pub struct Command {
     pub acl: Acl,
     /// Key specifications.
     pub keys: &'static [Key],
+    /// What is done to the key of a specification with [`KeyFlags::VARIABLE`], told from the words.
+    pub key_use: Option<fn(Args<'_>) -> KeyFlags>,
     /// Grammar.
     pub args: &'static [Arg],
     /// Hints for proxies (`nondeterministic_output`, ...).
@@ -511,6 +513,7 @@ impl Command {
             flags: Flags::NONE,
             acl: Acl::NONE,
             keys: &[],
+            key_use: None,
             args: &[],
             tips: &[],
             deprecated: None,
@@ -574,6 +577,20 @@ impl Command {
     pub const fn keys(mut self, keys: &'static [Key]) -> Self {
         self.keys = keys;
         self
+    }
+
+    /// Tells from the words what is done to the key, where the specification says that it varies.
+    pub const fn key_use(mut self, key_use: fn(Args<'_>) -> KeyFlags) -> Self {
+        self.key_use = Some(key_use);
+        self
+    }
+
+    /// What a command line does to the keys of the specification `key`.
+    pub fn flags_of(&self, key: &Key, args: Args<'_>) -> KeyFlags {
+        match self.key_use {
+            Some(key_use) if key.flags.has(KeyFlags::VARIABLE) => key_use(args),
+            _ => key.flags,
+        }
     }
 
     /// Grammar.

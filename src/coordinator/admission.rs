@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::node::Node;
 use crate::catalog;
+use crate::command::error::quotable;
 use crate::command::{Args, Command, Control, Error, Exec, Flags};
 
 /// How many bytes of an unknown command's arguments are quoted back.
@@ -112,10 +113,9 @@ fn unknown(args: Args<'_>) -> Error {
     }
 }
 
-/// The beginning of a word as Valkey quotes it: it ends at a zero byte.
+/// The beginning of a word as it is quoted back.
 fn quoted(word: &[u8], bytes_max: usize) -> &[u8] {
-    let word = &word[..word.len().min(bytes_max)];
-    word.split(|byte| *byte == 0).next().unwrap_or_default()
+    quotable(&word[..word.len().min(bytes_max)])
 }
 
 /// With RESP2 a subscriber may only do what concerns subscriptions; RESP3 tells pushes and replies apart.

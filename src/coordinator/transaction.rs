@@ -295,9 +295,9 @@ impl Node {
                 }
                 _ => {
                     if self.run_over(&mut tx, command, args) == Attempt::Nothing
-                        && let Exec::Blocking { timed_out, .. } = command.exec
+                        && let Exec::Blocking { denied, .. } = command.exec
                     {
-                        timed_out(&mut tx.reply);
+                        denied(&mut tx.reply);
                     }
                 }
             }

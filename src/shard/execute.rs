@@ -76,7 +76,7 @@ impl Surroundings<'_> {
         })
     }
 
-    /// As [`Surroundings::run`] inside EXEC, where a blocking command that finds nothing answers as if its time were up.
+    /// As [`Surroundings::run`] inside EXEC, where a blocking command that finds nothing answers at once.
     pub fn run_in_block(
         &mut self,
         space: &mut Keyspace,
@@ -92,9 +92,9 @@ impl Surroundings<'_> {
         if let Err(error) = timeout {
             reply.error_bytes(&error.line());
         } else if self.run(space, asker, command, args, reply) == Attempt::Nothing
-            && let Exec::Blocking { timed_out, .. } = command.exec
+            && let Exec::Blocking { denied, .. } = command.exec
         {
-            timed_out(reply);
+            denied(reply);
         }
     }
 }

@@ -128,6 +128,8 @@ class Player:
         self.others = others
         self.prelude = list(prelude)
         self.compared = 0
+        # Whether states include OBJECT ENCODING.
+        self.encodings = True
 
     def play(self, units, others=None, states=True):
         """The differences of a fresh run of the units, at most one a server."""

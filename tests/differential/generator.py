@@ -118,7 +118,7 @@ class Generator:
         for name in sorted(commands):
             command = commands[name]
             parent = name.split("|")[0]
-            if parent not in available or parent in muted or name in muted or excluded(name):
+            if name not in available or parent in muted or name in muted or excluded(name):
                 continue
             self.by_group.setdefault(command.group, []).append(command)
             self.compiled[name] = self._compile_all(command)

@@ -76,13 +76,13 @@ def _argument(doc):
 
 
 def command_names(connection, candidates=()):
-    """The commands that a server has, in lower case.
+    """The commands and subcommands that a server has, in lower case.
 
-    A server without COMMAND LIST is asked for each candidate by its name alone.
+    A server without COMMAND is asked for each candidate by its name alone.
     """
-    names = plain(connection.call("COMMAND", "LIST"))
-    if isinstance(names, list):
-        return {name.lower() for name in names}
+    entries = plain(connection.call("COMMAND"))
+    if isinstance(entries, list):
+        return {command[0] for entry in entries for command in (entry, *entry[9])}
     found = set()
     for name in candidates:
         reply = connection.call(name)

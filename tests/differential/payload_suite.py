@@ -70,7 +70,8 @@ def _through(giver, taker, writes, reference, other, resp_version):
     player = Player(Target(reference.name, reference.port, resp_version), [Target(other.name, other.port, resp_version)])
     player.exchange([], [player.reference, *player.others])
     # A restored value may be stored otherwise than one that grew.
-    found = state.compare(player, player.others, 0, encodings=False)
+    player.encodings = False
+    found = state.compare(player, player.others, 0)
     for difference in found.values():
         lines = [f"    {show_command(command)}"[:300] for command in writes if difference.command[-1] in command or difference.command[1] in command]
         return keys, "\n".join([difference.text(), *lines])

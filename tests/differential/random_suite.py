@@ -64,6 +64,7 @@ class RandomSuite:
         while sent < self.options.commands and time.monotonic() < deadline:
             units = generator.sequence(seed, SEQUENCE_COMMANDS)
             player = tiny if seed % 3 == 2 else usual
+            player.encodings = "object|encoding" not in self.muted
             sent += sum(map(len, units))
             found = player.play(units)
             if found:

@@ -21,7 +21,11 @@ def fit(generator, name, args):
         if pool:
             args[at] = draw.one(pool)
             args[at + 1] = draw.one(pool)
-    elif name in SCANS and draw.random() < 0.93:
+    if name.startswith("z"):
+        _fit_limit(args)
+    if name in RANGES:
+        return
+    if name in SCANS and draw.random() < 0.93:
         # A whole scan in one call is the only one with a comparable content.
         for index in range(SCANS[name] + 1, len(args) - 1):
             if args[index].upper() == b"COUNT":
@@ -34,6 +38,13 @@ def fit(generator, name, args):
         inner = generator.command_of(draw.one(generator.all_groups))
         if inner and generator.random() < 0.95:
             args[2:] = inner
+
+
+def _fit_limit(args):
+    """A negative offset means something else in each of the reference's encodings."""
+    for index, arg in enumerate(args[:-1]):
+        if arg.upper() == b"LIMIT" and args[index + 1].startswith(b"-"):
+            args[index + 1] = b"1"
 
 
 def _fit_sort(args):

@@ -36,8 +36,9 @@ def _about(key, encodings=True):
     return [[b"TYPE", key], structure, [b"PTTL", key]]
 
 
-def compare(player, others, at, encodings=True):
+def compare(player, others, at):
     """The differences in state by server name."""
+    encodings = player.encodings
     found = {}
     for database in DATABASES:
         targets = [each for each in others if each.name not in found]

@@ -44,7 +44,7 @@ fn keys(line: Args<'_>) -> Result<Vec<(usize, KeyFlags)>, Error> {
     for key in command.keys {
         let mut positions = Vec::new();
         fits &= key.positions(line, &mut positions);
-        keys.extend(positions.into_iter().map(|at| (at, key.flags)));
+        keys.extend(positions.into_iter().map(|at| (at, command.flags_of(key, line))));
     }
     if !fits || keys.is_empty() && !command.flags.has(Flags::NO_MANDATORY_KEYS) {
         return Err(Error::Text("ERR Invalid arguments specified for command"));

@@ -103,9 +103,7 @@ fn hello(ctx: &mut SessionContext<'_>, args: Args<'_>) -> Ran {
             name = Some(args.at(at + 1));
             at += 2;
         } else {
-            return Err(Error::Quoted(
-                [b"ERR Syntax error in HELLO option '", option, b"'"].concat(),
-            ));
+            return Err(Error::quoting("ERR Syntax error in HELLO option '", option, "'"));
         }
     }
     if let Some((user, password)) = credentials {

@@ -102,7 +102,7 @@ impl Condition {
             } else if args.is(at, "LT") {
                 condition.earlier = true;
             } else {
-                return Err(Error::Quoted([b"ERR Unsupported option ", args.at(at)].concat()));
+                return Err(Error::quoting("ERR Unsupported option ", args.at(at), ""));
             }
         }
         if condition.none && (condition.some || condition.later || condition.earlier) {

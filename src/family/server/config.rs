@@ -157,8 +157,8 @@ fn directives<'a>(config: &Config, args: Args<'a>) -> Result<Vec<Setting<'a>>, E
             .ok()
             .and_then(|name| Some((config::find(name)?, name)));
         let Some((directive, name)) = found else {
-            let text = b"ERR Unknown option or number of arguments for CONFIG SET - '";
-            return Err(Error::Quoted([text, word, b"'"].concat()));
+            let text = "ERR Unknown option or number of arguments for CONFIG SET - '";
+            return Err(Error::quoting(text, word, "'"));
         };
         let protected = directive.changes == Changes::Protected && config.enable_protected_configs != Toggle::Yes;
         if directive.changes == Changes::AtStart {

@@ -154,6 +154,14 @@ fn getrange(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         return Ok(());
     };
     let bytes = bytes_of(string_in(entry)?);
-    ctx.reply.bulk(&bytes[range::inclusive(start, end, bytes.len())]);
+    let part = if start < 0 && end < 0 && start > end {
+        0..0
+    } else {
+        // Unlike an index, an end before the first byte means the first byte.
+        let len = i64::try_from(bytes.len()).expect("a length in memory is below 2^63");
+        let end = if end < 0 { end.saturating_add(len).max(0) } else { end };
+        range::inclusive(start, end, bytes.len())
+    };
+    ctx.reply.bulk(&bytes[part]);
     Ok(())
 }

@@ -20,6 +20,7 @@ pub const COMMANDS: &[Command] = &[
     .keys(&[Key::at(1)
         .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE | KeyFlags::VARIABLE)
         .notes("RW and ACCESS due to the optional `GET` argument")])
+    .key_use(set_key_use)
     .args(&[
         Arg::key("key", 0),
         Arg::string("value"),
@@ -127,6 +128,15 @@ pub(super) fn store_keeping_expiry(ctx: &mut Context<'_>, key: &[u8], value: &[u
         }
     }
     ctx.keys.changed(key, Class::String, "set");
+}
+
+/// SET reads the key only if it is to answer the old value.
+fn set_key_use(args: Args<'_>) -> KeyFlags {
+    if args.from(3).any(|word| word.eq_ignore_ascii_case(b"GET")) {
+        KeyFlags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE)
+    } else {
+        KeyFlags(KeyFlags::OW | KeyFlags::UPDATE)
+    }
 }
 
 fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {

@@ -108,7 +108,7 @@ impl<'a> Conditions<'a> {
         match name {
             b"TYPE" => self.kind = Some(client_type(value)?),
             b"USER" if value == b"default" => self.user = true,
-            b"USER" => return Err(Error::Quoted([b"ERR No such user '", value, b"'"].concat())),
+            b"USER" => return Err(Error::quoting("ERR No such user '", value, "'")),
             b"ADDR" => self.address = Some(value),
             b"LADDR" => self.local_address = Some(value),
             b"NAME" => self.name = Some(value),
@@ -171,7 +171,7 @@ fn client_type(name: &[u8]) -> Result<ClientType, Error> {
         b"master" | b"primary" => Ok(ClientType::Primary),
         b"slave" | b"replica" => Ok(ClientType::Replica),
         b"pubsub" => Ok(ClientType::PubSub),
-        _ => Err(Error::Quoted([b"ERR Unknown client type '", name, b"'"].concat())),
+        _ => Err(Error::quoting("ERR Unknown client type '", name, "'")),
     }
 }
 
@@ -184,7 +184,7 @@ fn letters<'a>(value: &'a [u8], known: &[u8], what: &str, not: &str) -> Result<&
         not => format!("{not}{}", what.to_ascii_uppercase()),
     };
     let text = format!("ERR Unknown {what} found in the {place} filter: ");
-    Err(Error::Quoted([text.as_bytes(), value].concat()))
+    Err(Error::quoting(&text, value, ""))
 }
 
 fn database(value: &[u8], not: &str, databases: usize) -> Result<u32, Error> {

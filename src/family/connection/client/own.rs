@@ -177,7 +177,7 @@ fn setinfo(ctx: &mut SessionContext<'_>, args: Args<'_>) -> Ran {
         (true, _) => &mut ctx.session.lib_name,
         (_, true) => &mut ctx.session.lib_version,
         _ => {
-            return Err(Error::Quoted([b"ERR Unrecognized option '", args.at(2), b"'"].concat()));
+            return Err(Error::quoting("ERR Unrecognized option '", args.at(2), "'"));
         }
     };
     check_name(args.at(3), args.at(2))?;
