@@ -101,5 +101,5 @@ class Tools(ServerTest):
         self.assertEqual(self.client.llen("mylist"), 0)
 
     def test_benchmark_hash_and_sorted_set(self):
-        rates = self.benchmark("-t", "sadd,hset,spop,zadd,zpopmin", "-n", "3000", "-c", "20", "-P", "4", "-r", "1000")
-        self.assertEqual(len(rates), 5, rates)
+        rates = self.benchmark("-t", "sadd,hset,zadd", "-n", "3000", "-c", "20", "-P", "4", "-r", "1000")
+        self.assertEqual(len(rates), 3, rates)
