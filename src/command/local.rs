@@ -77,6 +77,8 @@ pub trait Local {
     fn config(&mut self) -> &mut Config;
     /// This shard's keyspace; `None` while a transaction holds all of it.
     fn keyspace(&mut self) -> Option<&mut Keyspace>;
+    /// Turns the search for expired keys on or off.
+    fn set_active_expire(&mut self, on: bool);
     /// Counters by INFO field name, to be summed over shards, into `out`.
     fn counters(&self, out: &mut Vec<(&'static str, i64)>);
     /// What the runtime knows of the process, by INFO field name, into `out`; the same on every shard.

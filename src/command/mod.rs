@@ -25,5 +25,5 @@ pub use local::{Local, Part, Text};
 pub use multi_pop::MultiPop;
 pub use scan::{ScanOptions, Scans};
 pub use session::Session;
-pub use spec::{Acl, Arg, ArgKind, Arity, Attempt, Command, Control, Exec, Flags, Group, Ran};
+pub use spec::{Acl, Arg, ArgKind, Arity, Attempt, Command, Control, Exec, Flags, Group, Guard, Ran};
 pub use subscriptions::{Subscriptions, Topic};

@@ -456,6 +456,15 @@ pub enum Exec {
     Container,
 }
 
+/// A command that the configuration must allow.
+#[derive(Clone, Copy)]
+pub struct Guard {
+    /// Who may run it.
+    pub toggle: fn(&crate::config::Config) -> crate::config::Toggle,
+    /// The error that others get.
+    pub refusal: &'static str,
+}
+
 /// A command's declaration; built in `const` context so that a wrong combination stops the build.
 #[derive(Clone, Copy)]
 pub struct Command {
@@ -497,6 +506,8 @@ pub struct Command {
     pub subcommands: &'static [Command],
     /// Not for users: its subcommands are not told.
     pub system: bool,
+    /// What must allow it.
+    pub guard: Option<Guard>,
 }
 
 impl Command {
@@ -522,6 +533,7 @@ impl Command {
             exec: Exec::Container,
             subcommands: &[],
             system: false,
+            guard: None,
         }
     }
 
@@ -630,6 +642,12 @@ impl Command {
             "what waits must be flagged as blocking"
         );
         self.exec = exec;
+        self
+    }
+
+    /// The configuration must allow it.
+    pub const fn guarded(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
         self
     }
 

@@ -4,7 +4,8 @@ use super::connection::Connection;
 use super::node::Node;
 use crate::catalog;
 use crate::command::error::quotable;
-use crate::command::{Args, Command, Control, Error, Exec, Flags};
+use crate::command::{Args, Command, Control, Error, Exec, Flags, Guard};
+use crate::config::Toggle;
 
 /// How many bytes of an unknown command's arguments are quoted back.
 const QUOTED_BYTES_MAX: usize = 128;
@@ -16,9 +17,12 @@ impl Node {
     /// The command that `args` asks for, if this connection may run it now.
     #[inline]
     pub(super) fn admit(&self, conn: &Connection, args: Args<'_>) -> Result<&'static Command, Error> {
+        if !conn.session.authenticated {
+            check_stranger(args)?;
+        }
         let command = find(args)?;
-        if !conn.session.authenticated && !command.flags.has(Flags::NO_AUTH) {
-            return Err(Error::NoAuth);
+        if let Some(guard) = &command.guard {
+            self.check_guard(conn, guard)?;
         }
         if conn.session.multi.is_some() && command.flags.has(Flags::NO_MULTI) {
             return Err(Error::NotAllowedInMulti(command.full_name()));
@@ -27,6 +31,15 @@ impl Node {
             check_subscriber(conn, command)?;
         }
         Ok(command)
+    }
+
+    #[cold]
+    fn check_guard(&self, conn: &Connection, guard: &Guard) -> Result<(), Error> {
+        match (guard.toggle)(&self.shard.config) {
+            Toggle::Yes => Ok(()),
+            Toggle::Local if conn.session.local => Ok(()),
+            _ => Err(Error::Text(guard.refusal)),
+        }
     }
 
     /// Answers a request that was not admitted, and notes it for a transaction that is being queued.
@@ -63,6 +76,17 @@ impl Node {
 /// Whether a request is a line of an HTTP request: somebody may have made a browser send commands.
 fn is_http(args: Args<'_>) -> bool {
     HTTP_WORDS.iter().any(|word| args.at(0).eq_ignore_ascii_case(word))
+}
+
+/// Who has not authenticated learns nothing about commands, not even which there are.
+#[cold]
+fn check_stranger(args: Args<'_>) -> Result<(), Error> {
+    match catalog::find(args.at(0)) {
+        Some(command) if command.flags.has(Flags::NO_AUTH) => Ok(()),
+        // Lines of HTTP are dealt with as such.
+        None if is_http(args) => Ok(()),
+        _ => Err(Error::NoAuth),
+    }
 }
 
 /// Looks a command up and checks the number of words.

@@ -236,6 +236,10 @@ impl Local for Here<'_> {
         self.node.shard.keyspace()
     }
 
+    fn set_active_expire(&mut self, on: bool) {
+        self.node.shard.active_expire = on;
+    }
+
     fn counters(&self, out: &mut Vec<(&'static str, i64)>) {
         let node = &self.node;
         out.extend(node.counters.fields());

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::base::rng::Rng;
+use crate::catalog;
 use crate::config::{self, Config, Invocation, Why};
 use crate::coordinator::{Node, NodeSetup, Shared};
 use crate::rt::cores::Cores;
@@ -53,6 +54,8 @@ enum ServerError {
     Level(String),
     #[error("affinity: {0}")]
     Rule(#[from] RuleError),
+    #[error("rename-command: {0}")]
+    Rename(#[from] catalog::RenameError),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
@@ -111,6 +114,7 @@ fn serve(mut config: Config) -> Result<(), ServerError> {
         dir: config.dir.clone(),
         error,
     })?;
+    catalog::rename(&config.renamed_commands)?;
     let plan = plan(&config)?;
     // Every shard makes its own; this one tells about a rule that cannot be understood before anything starts.
     Router::new(plan.shards, &config.affinity)?;

@@ -2,6 +2,7 @@
 
 mod basic;
 mod config;
+mod debug;
 mod info;
 mod keyspace;
 
@@ -11,6 +12,7 @@ use crate::command::Command;
 pub const COMMANDS: &[&[Command]] = &[
     basic::COMMANDS,
     config::COMMANDS,
+    debug::COMMANDS,
     info::COMMANDS,
     keyspace::COMMANDS,
 ];

@@ -1,6 +1,7 @@
 //! Tests of the commands on the server: replies, errors and effects as Valkey's.
 
 use crate::base::id::DbIndex;
+use crate::family::testing::Bench;
 use crate::family::testing::sessions::Sessions;
 use crate::keyspace::Entry;
 
@@ -145,4 +146,23 @@ fn info_tells_numbers_and_facts() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count, "every field is told once");
+}
+
+#[test]
+fn debug_serves_tests() {
+    let mut sessions = Sessions::new(1);
+    sessions.check(&[
+        ("debug error 'MY error'", "-MY error|"),
+        ("debug sleep 0", "+OK|"),
+        ("debug sleep x", "+OK|"),
+        ("debug sleep -1", "+OK|"),
+        ("debug set-active-expire 0", "+OK|"),
+        ("debug set-active-expire 1", "+OK|"),
+        ("debug nonsense", "-ERR unknown subcommand 'nonsense'. Try DEBUG HELP.|"),
+    ]);
+    assert_eq!(sessions.deeds, ["active expire false", "active expire true"]);
+    let mut bench = Bench::new();
+    bench.check(&[("debug object a", "-ERR no such key|"), ("set a 1", "+OK|")]);
+    let object = bench.run("debug object a");
+    assert!(object.contains(" encoding:int serializedlength:"), "{object}");
 }

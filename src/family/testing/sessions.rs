@@ -153,6 +153,10 @@ impl Local for Sessions {
         Some(&mut self.keyspace)
     }
 
+    fn set_active_expire(&mut self, on: bool) {
+        self.deeds.push(format!("active expire {on}"));
+    }
+
     fn counters(&self, out: &mut Vec<(&'static str, i64)>) {
         out.push(("connected_clients", self.clients.len() as i64));
     }
