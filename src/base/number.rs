@@ -103,7 +103,7 @@ impl DoubleText {
         let digits = &digits[..len];
         let exponent = last + len as i32 - 1;
         let zeros = |count: i32| &b"00000000000000000000"[..count as usize];
-        if last >= 0 && last < 8 {
+        if (0..8).contains(&last) {
             self.put(digits);
             self.put(zeros(last));
         } else if last < 0 && (last > -7 || exponent.abs() < 4) {

@@ -97,6 +97,9 @@ impl Interest {
     }
 }
 
+/// A channel and what is published to it.
+pub type Published = (Box<[u8]>, Box<[u8]>);
+
 /// Collects what commands do; the shard takes it after each command.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -106,8 +109,8 @@ pub struct Effects {
     pub changes: Vec<Change>,
     /// How many changes were made, recorded or not (Valkey's `dirty`).
     pub dirty: u64,
-    /// Messages that PUBLISH inside the run asks to send: channel and payload.
-    pub publishes: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// Messages that PUBLISH inside the run asks to send.
+    pub publishes: Vec<Published>,
     /// Keys that expired on access or by the cycle.
     pub expired: u64,
     /// Lookups of commands that only read, which found a key.

@@ -44,6 +44,12 @@ pub struct Bench {
     events: Vec<String>,
 }
 
+impl Default for Bench {
+    fn default() -> Self {
+        Bench::new()
+    }
+}
+
 impl Bench {
     /// One shard, in the year 2025.
     pub fn new() -> Self {

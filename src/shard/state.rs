@@ -133,7 +133,7 @@ impl Shard {
 
     /// How many clients wait here.
     pub fn waiting_clients(&self) -> usize {
-        self.waiters.len()
+        self.waiters.clients_len()
     }
 
     /// How many requests wait for keys that transactions hold.
@@ -402,7 +402,7 @@ impl Shard {
         self.unwatch(&watched);
         self.held.insert(tx, ticket);
         let awaited = match &keys {
-            None => self.waiters.len() > 0,
+            None => self.waiters.clients_len() > 0,
             Some(keys) => keys.iter().any(|key| self.is_awaited(key)),
         };
         let parcel = match keys {

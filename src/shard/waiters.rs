@@ -41,7 +41,7 @@ impl Equivalent<Place> for PlaceRef<'_> {
 
 impl Waiters {
     /// How many clients wait.
-    pub fn len(&self) -> usize {
+    pub fn clients_len(&self) -> usize {
         self.clients.len()
     }
 

@@ -23,7 +23,7 @@ fn shape(seed: u64) -> Shape {
         shards: 1 + (seed % 8) as u16,
         clients: 2 + (seed / 8 % 4) as usize,
         operations: 40,
-        disconnects: seed % 3 == 0,
+        disconnects: seed.is_multiple_of(3),
         fault: Fault::None,
     }
 }

@@ -171,7 +171,7 @@ const SERVER: &[Field] = &[
     From("configured_hz", |facts| facts.number("hz").to_string()),
     From("clients_hz", |facts| facts.number("hz").to_string()),
     From("lru_clock", |facts| {
-        (facts.number("server_time_usec") / 1_000_000 & 0xff_ffff).to_string()
+        ((facts.number("server_time_usec") / 1_000_000) & 0xff_ffff).to_string()
     }),
     Fact("executable", ""),
     Fact("config_file", ""),
