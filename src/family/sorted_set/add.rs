@@ -1,8 +1,10 @@
 //! Commands that add members to a sorted set and change scores.
 
+use super::limits;
 use crate::command::effects::Class;
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::types::SortedSet;
+use crate::types::sorted_set::Limits;
 
 /// ZADD and ZINCRBY.
 pub const COMMANDS: &[Command] = &[
@@ -98,7 +100,20 @@ impl Options {
         Err(Error::Text(problem))
     }
 
-    /// The score that `member` gets, if it gets another one.
+    /// Gives `member` the score that the options allow.
+    fn apply(self, set: &mut SortedSet, member: &[u8], given: f64, limits: Limits) -> Result<Outcome, Error> {
+        let mut outcome = Ok(Outcome::Refused);
+        set.update(member, limits, |old| {
+            outcome = self.decide(old, given);
+            match outcome {
+                Ok(Outcome::Added(score) | Outcome::Updated(score)) => Some(score),
+                _ => None,
+            }
+        });
+        outcome
+    }
+
+    /// What becomes of a member with the score `old`.
     fn decide(self, old: Option<f64>, given: f64) -> Result<Outcome, Error> {
         let Some(old) = old else {
             let outcome = if self.xx {
@@ -167,10 +182,16 @@ fn add(ctx: &mut Context<'_>, args: Args<'_>, options: Options, first: usize) ->
         }
         return Ok(());
     }
+    let limits = limits(ctx);
     let set = ctx.keys.sorted_set_or_create(key)?;
+    if set.is_empty() {
+        let lengths = args.from(first + 1).step_by(2).map(<[u8]>::len);
+        set.expect(words / 2, lengths.max().unwrap_or(0), limits);
+    }
     let mut tally = Tally::default();
     for at in (first..args.len()).step_by(2) {
-        tally.apply(set, options, args.at(at + 1), args.float(at)?)?;
+        let given = args.float(at)?;
+        tally.count(options.apply(set, args.at(at + 1), given, limits)?);
     }
     match tally.last {
         Outcome::Refused if options.incr => ctx.reply.null(),
@@ -206,19 +227,12 @@ impl Default for Tally {
 }
 
 impl Tally {
-    fn apply(&mut self, set: &mut SortedSet, options: Options, member: &[u8], given: f64) -> Result<(), Error> {
-        self.last = options.decide(set.score(member), given)?;
-        match self.last {
-            Outcome::Added(score) => {
-                set.set(member, score);
-                self.added += 1;
-            }
-            Outcome::Updated(score) => {
-                set.set(member, score);
-                self.updated += 1;
-            }
+    fn count(&mut self, outcome: Outcome) {
+        self.last = outcome;
+        match outcome {
+            Outcome::Added(_) => self.added += 1,
+            Outcome::Updated(_) => self.updated += 1,
             Outcome::Refused | Outcome::Same(_) => {}
         }
-        Ok(())
     }
 }

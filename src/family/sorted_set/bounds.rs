@@ -31,8 +31,8 @@ impl Scores {
     /// The ranks of the members in the range; O(log n).
     pub fn ranks(&self, set: &SortedSet) -> Range<usize> {
         let Scores { min, max } = *self;
-        let start = set.count_while(|_, score| score < min.value || min.exclusive && score == min.value);
-        let end = set.count_while(|_, score| score < max.value || !max.exclusive && score == max.value);
+        let start = set.count_to_score(min.value, min.exclusive);
+        let end = set.count_to_score(max.value, !max.exclusive);
         start..end.max(start)
     }
 }

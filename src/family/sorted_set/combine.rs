@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::{store, write_members};
+use super::{limits, store, write_members};
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::keyspace::{Db, Entry};
 use crate::types::sorted_set::compare;
@@ -463,7 +463,7 @@ fn zdiffstore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 fn store_combined(ctx: &mut Context<'_>, args: Args<'_>, operation: (Operation, &'static str)) -> Ran {
     let query = Query::parse(ctx, args, operation, 2)?;
     let members = query.run(ctx.keys.space.db(ctx.keys.db), args);
-    let combined = SortedSet::from_sorted(members.into_iter());
+    let combined = SortedSet::from_sorted(members.into_iter(), limits(ctx));
     store(ctx, args.at(1), combined, operation.1);
     Ok(())
 }

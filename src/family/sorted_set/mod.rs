@@ -17,6 +17,7 @@ use crate::command::{Command, Context, Error};
 use crate::keyspace::Entry;
 use crate::protocol::reply::{Reply, Resp};
 use crate::types::SortedSet;
+use crate::types::sorted_set::Limits;
 
 /// The family, file by file.
 pub const COMMANDS: &[&[Command]] = &[
@@ -28,6 +29,14 @@ pub const COMMANDS: &[&[Command]] = &[
     combine::COMMANDS,
     sample::COMMANDS,
 ];
+
+/// Up to what sorted sets are small.
+fn limits(ctx: &Context<'_>) -> Limits {
+    Limits {
+        entries: ctx.config.zset_max_listpack_entries,
+        value: ctx.config.zset_max_listpack_value,
+    }
+}
 
 /// The sorted set at `key`, for a command that only reads.
 fn lookup<'k>(ctx: &'k mut Context<'_>, key: &[u8]) -> Result<Option<&'k SortedSet>, Error> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bounds::{Names, Scores};
-use super::{lookup, write_members};
+use super::{limits, lookup, write_members};
 use crate::base::range;
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::types::SortedSet;
@@ -370,8 +370,9 @@ fn zrangestore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         stores: true,
     };
     let query = Query::parse(args, form)?;
+    let limits = limits(ctx);
     let stored = match lookup(ctx, args.at(2))? {
-        Some(set) => SortedSet::from_sorted(set.range(query.ranks(set))),
+        Some(set) => SortedSet::from_sorted(set.range(query.ranks(set)), limits),
         None => SortedSet::new(),
     };
     super::store(ctx, args.at(1), stored, "zrangestore");

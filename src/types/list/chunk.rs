@@ -1,8 +1,8 @@
 //! One contiguous run of items with room at either side. Knows how many bytes it may hold; knows no other chunk.
 
 use super::End;
-use super::packed::{Format, Items, length_bytes};
 use crate::base::size_class::good_size;
+use crate::types::packed::{Format, Items, length_bytes};
 
 /// A chunk takes further items while these many bytes suffice; one that is longer has a chunk of its own.
 pub const CHUNK_BYTES_MAX: usize = 8192;

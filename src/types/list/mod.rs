@@ -3,7 +3,6 @@
 mod chunk;
 mod deque;
 mod middle;
-mod packed;
 #[cfg(test)]
 mod tests;
 

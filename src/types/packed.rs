@@ -1,7 +1,7 @@
-//! How items lie in a chunk: back to back, either all of one length, or each between two copies of its length so that it
-//! can be read from both sides. Knows bytes only.
+//! Items back to back in one buffer, either all of one length, or each between two copies of its length so that it can be
+//! read from both sides. Knows bytes only.
 
-/// How the items of a chunk are told apart.
+/// How the items of a buffer are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// All items have this many bytes (at least one) and nothing else is stored.
