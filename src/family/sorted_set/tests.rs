@@ -372,19 +372,6 @@ fn combines_sorted_sets_and_sets() {
             "zdiffstore d 0 z y",
             "-ERR at least 1 input key is needed for 'zdiffstore' command|",
         ),
-        (
-            "zintercard 0 z",
-            "-ERR at least 1 input key is needed for 'zintercard' command|",
-        ),
-        ("zintercard a z", "-ERR value is not an integer or out of range|"),
-        ("zintercard 2 z y", ":2|"),
-        ("zintercard 2 z y limit 1", ":1|"),
-        ("zintercard 2 z y limit -1", "-ERR LIMIT can't be negative|"),
-        ("zintercard 2 z y limit 0", ":2|"),
-        ("zintercard 2 z y limit a", "-ERR LIMIT can't be negative|"),
-        ("zintercard 2 z y limit", "-ERR syntax error|"),
-        ("zintercard 2 z y limit 1 limit 1", ":1|"),
-        ("zintercard 3 z y", "-ERR syntax error|"),
         ("zunion 2 z y withscores", "*8|$1|a|$1|2|$1|c|$1|3|$1|d|$1|3|$1|b|$1|4|"),
         ("zinter 2 z y", "*2|$1|a|$1|b|"),
         ("zdiff 2 z y", "*1|$1|c|"),
@@ -407,6 +394,27 @@ fn combines_sorted_sets_and_sets() {
         ("zdiff 3 y z st withscores", "*0|"),
         ("zdiff 2 y y", "*0|"),
         ("zunionstore nope 1 nol", ":0|"),
+    ]);
+}
+
+#[test]
+fn counts_what_an_intersection_would_hold() {
+    check(&[
+        ("zadd z 1 a 2 b 3 c", ":3|"),
+        ("zadd y 1 a 2 b 3 d", ":3|"),
+        (
+            "zintercard 0 z",
+            "-ERR at least 1 input key is needed for 'zintercard' command|",
+        ),
+        ("zintercard a z", "-ERR value is not an integer or out of range|"),
+        ("zintercard 2 z y", ":2|"),
+        ("zintercard 2 z y limit 1", ":1|"),
+        ("zintercard 2 z y limit -1", "-ERR LIMIT can't be negative|"),
+        ("zintercard 2 z y limit 0", ":2|"),
+        ("zintercard 2 z y limit a", "-ERR LIMIT can't be negative|"),
+        ("zintercard 2 z y limit", "-ERR syntax error|"),
+        ("zintercard 2 z y limit 1 limit 1", ":1|"),
+        ("zintercard 3 z y", "-ERR syntax error|"),
     ]);
 }
 
