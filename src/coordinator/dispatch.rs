@@ -5,7 +5,8 @@ use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::session::SessionContext;
 use crate::command::{Args, Command, Exec, Flags};
-use crate::protocol::request::{Limits, Parsed};
+use crate::protocol::request::{Limits, Parsed, Span};
+use crate::protocol::scout::scout;
 use crate::shard::Outcome;
 use crate::shard::message::Message;
 
@@ -47,12 +48,16 @@ impl Node {
 
     /// Processes requests at the front of `data` as far as possible; answers how many bytes they take.
     pub(super) fn process(&mut self, id: ConnId, conn: &mut Connection, data: &[u8]) -> usize {
+        if conn.reply.capacity() == 0 {
+            conn.reply.replace(self.spare_buffers.pop().unwrap_or_default());
+        }
         let mut parser = match conn.parser.take() {
             Some(parser) => parser,
             None => self.spare_parsers.pop().unwrap_or_default(),
         };
         let mut at = 0;
         let mut between_requests = true;
+        let mut scouted = 0;
         while at < data.len() && may_start(conn) {
             let rest = &data[at..];
             let consumed = match conn.parsed.take() {
@@ -87,6 +92,9 @@ impl Node {
                 break;
             }
             at += consumed;
+            if at >= scouted && at < data.len() {
+                scouted = at + self.look_ahead(conn, &data[at..]);
+            }
         }
         between_requests &= conn.parsed.is_none();
         if between_requests {
@@ -95,6 +103,14 @@ impl Node {
             conn.parser = Some(parser);
         }
         at
+    }
+
+    /// Fetches what the requests at the front of `data` will touch into the cache; answers how many bytes of requests it has looked at.
+    fn look_ahead(&self, conn: &Connection, data: &[u8]) -> usize {
+        let scouted = scout(data);
+        let word = |span: Span| &data[span.start as usize..span.start as usize + span.len as usize];
+        self.shard.prefetch(conn.session.db, scouted.words().map(word));
+        scouted.bytes.max(1)
     }
 
     fn limits(&self, conn: &Connection) -> Limits {

@@ -16,8 +16,9 @@ use crate::base::time::Now;
 use crate::command::{Session, Text};
 use crate::config::Config;
 use crate::protocol::request::RequestParser;
+use crate::protocol::scout::AHEAD;
 use crate::shard::Shard;
-use crate::shard::message::{Batch, Outbox};
+use crate::shard::message::{Batch, Message, Outbox};
 use crate::shard::router::{Router, RuleError};
 
 /// Who connected.
@@ -230,10 +231,24 @@ impl Node {
 
     /// A batch that a peer sent; batches of one peer's lane arrive in order.
     pub fn deliver(&mut self, from: ShardId, mut batch: Batch) {
-        for message in std::mem::take(&mut batch.messages) {
-            self.take_in(from, &batch, message);
+        let mut messages = std::mem::take(&mut batch.messages).into_iter();
+        while !messages.as_slice().is_empty() {
+            self.prefetch(&batch, messages.as_slice());
+            for message in messages.by_ref().take(AHEAD) {
+                self.take_in(from, &batch, message);
+            }
         }
         self.pump();
+    }
+
+    /// Fetches what the next messages will touch into the cache.
+    fn prefetch(&self, batch: &Batch, messages: &[Message]) {
+        let key = |message: &Message| match message {
+            Message::Run { words, .. } => batch.args(*words).get(1),
+            _ => None,
+        };
+        let keys = messages.iter().take(AHEAD).filter_map(key);
+        self.shard.prefetch(crate::base::id::DbIndex(0), keys);
     }
 
     /// Runs timers that are due: blocking timeouts, expiry cycles, pauses.

@@ -2,4 +2,5 @@
 
 pub mod reply;
 pub mod request;
+pub mod scout;
 pub mod words;

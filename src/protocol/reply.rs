@@ -43,6 +43,11 @@ impl Reply {
         self.bytes.len()
     }
 
+    /// Room of the buffer, in bytes.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Whether nothing has been written.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()

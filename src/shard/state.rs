@@ -131,6 +131,16 @@ impl Shard {
         std::mem::take(&mut self.emptied)
     }
 
+    /// Fetches the entries of `keys` (at most [`crate::protocol::scout::AHEAD`] of them) into the cache, all at the same time.
+    pub fn prefetch<'k>(&self, db: DbIndex, keys: impl Iterator<Item = &'k [u8]>) {
+        let Some(space) = self.keyspace.as_deref() else { return };
+        let db = space.db(db);
+        let mut hashes = smallvec::SmallVec::<[u64; crate::protocol::scout::AHEAD]>::new();
+        hashes.extend(keys.map(crate::base::hash::table_hash));
+        hashes.iter().for_each(|&hash| db.prefetch_bucket(hash));
+        hashes.iter().for_each(|&hash| db.prefetch_entry(hash));
+    }
+
     /// How many clients wait here.
     pub fn waiting_clients(&self) -> usize {
         self.waiters.clients_len()
