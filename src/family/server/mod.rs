@@ -5,6 +5,7 @@ mod config;
 mod debug;
 mod info;
 mod keyspace;
+mod memory;
 
 use crate::command::Command;
 
@@ -15,6 +16,7 @@ pub const COMMANDS: &[&[Command]] = &[
     debug::COMMANDS,
     info::COMMANDS,
     keyspace::COMMANDS,
+    memory::COMMANDS,
 ];
 
 #[cfg(test)]

@@ -166,3 +166,27 @@ fn debug_serves_tests() {
     let object = bench.run("debug object a");
     assert!(object.contains(" encoding:int serializedlength:"), "{object}");
 }
+
+#[test]
+fn memory_of_a_key_is_told() {
+    let mut bench = Bench::new();
+    bench.check(&[
+        ("memory usage a", "$-1|"),
+        (
+            "memory usage a samples x",
+            "-ERR value is not an integer or out of range|",
+        ),
+        ("memory usage a samples -1", "-ERR syntax error|"),
+        ("memory usage a samples", "-ERR syntax error|"),
+        ("memory usage a nonsense 1", "-ERR syntax error|"),
+        ("set a 1", "+OK|"),
+    ]);
+    let bytes = |reply: String| -> usize {
+        let digits = reply.trim_start_matches(':').trim_end_matches('|');
+        digits.parse().expect("a number of bytes")
+    };
+    let small = bytes(bench.run("memory usage a samples 5"));
+    bench.run(&format!("set a {}", "x".repeat(5000)));
+    let large = bytes(bench.run("memory usage a"));
+    assert!(small > 0 && large > 5000, "{small} {large}");
+}

@@ -61,8 +61,16 @@ const NEW_FORMAT: &[Arg] = &[
         .multiple()
         .since("9.0.0"),
     Arg::string("not-username").token("NOT-USER").optional().since("9.0.0"),
-    Arg::string("not-addr").token("NOT-ADDR").optional().since("9.0.0"),
-    Arg::string("not-laddr").token("NOT-LADDR").optional().since("9.0.0"),
+    Arg::string("not-addr")
+        .token("NOT-ADDR")
+        .display("ip:port")
+        .optional()
+        .since("9.0.0"),
+    Arg::string("not-laddr")
+        .token("NOT-LADDR")
+        .display("ip:port")
+        .optional()
+        .since("9.0.0"),
     Arg::string("not-name").token("NOT-NAME").optional().since("9.0.0"),
     Arg::string("not-flags").token("NOT-FLAGS").optional().since("9.0.0"),
     Arg::string("not-lib-name")

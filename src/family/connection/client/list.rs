@@ -27,8 +27,16 @@ pub const LIST: Command = sub("LIST", "Tells about open connections.")
             .multiple()
             .since("6.2.0"),
         Arg::string("username").token("USER").optional().since("8.1.0"),
-        Arg::string("addr").token("ADDR").optional().since("8.1.0"),
-        Arg::string("laddr").token("LADDR").optional().since("8.1.0"),
+        Arg::string("addr")
+            .token("ADDR")
+            .display("ip:port")
+            .optional()
+            .since("8.1.0"),
+        Arg::string("laddr")
+            .token("LADDR")
+            .display("ip:port")
+            .optional()
+            .since("8.1.0"),
         Arg::one_of("skipme", super::filter::YES_NO)
             .token("SKIPME")
             .optional()
@@ -52,8 +60,16 @@ pub const LIST: Command = sub("LIST", "Tells about open connections.")
             .multiple()
             .since("9.0.0"),
         Arg::string("not-username").token("NOT-USER").optional().since("9.0.0"),
-        Arg::string("not-addr").token("NOT-ADDR").optional().since("9.0.0"),
-        Arg::string("not-laddr").token("NOT-LADDR").optional().since("9.0.0"),
+        Arg::string("not-addr")
+            .token("NOT-ADDR")
+            .display("ip:port")
+            .optional()
+            .since("9.0.0"),
+        Arg::string("not-laddr")
+            .token("NOT-LADDR")
+            .display("ip:port")
+            .optional()
+            .since("9.0.0"),
         Arg::string("not-name").token("NOT-NAME").optional().since("9.0.0"),
         Arg::string("not-flags").token("NOT-FLAGS").optional().since("9.0.0"),
         Arg::string("not-lib-name")

@@ -1,0 +1,55 @@
+//! MEMORY: what values take.
+
+use crate::command::session::SessionContext;
+use crate::command::{Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran, syntax};
+
+const fn sub(name: &'static str, summary: &'static str) -> Command {
+    Command::new(name, summary, Group::Server)
+        .inside("MEMORY")
+        .since("4.0.0")
+}
+
+/// MEMORY.
+pub const COMMANDS: &[Command] = &[Command::new("MEMORY", "Commands on memory.", Group::Server)
+    .since("4.0.0")
+    .complexity("Depends on subcommand.")
+    .arity(Arity::AtLeast(2))
+    .subcommands(SUBCOMMANDS)];
+
+const SUBCOMMANDS: &[Command] = &[
+    sub("HELP", "Tells what MEMORY can do.")
+        .arity(Arity::Exactly(2))
+        .flags(Flags::LOADING.or(Flags::STALE))
+        .run(Exec::Session(help)),
+    sub("USAGE", "Answers how many bytes a key and its value take.")
+        .complexity("O(N) where N is the number of samples.")
+        .arity(Arity::AtLeast(3))
+        .flags(Flags::READONLY)
+        .keys(&[Key::at(2).flags(KeyFlags::RO)])
+        .args(&[Arg::key("key", 0), Arg::integer("count").token("SAMPLES").optional()])
+        .run(Exec::Keys(usage)),
+];
+
+fn help(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
+    syntax::write_help("MEMORY", SUBCOMMANDS, ctx.reply);
+    Ok(())
+}
+
+/// Bytes are counted, not sampled, so that SAMPLES is only checked.
+fn usage(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let mut at = 3;
+    while at < args.len() {
+        if !args.is(at, "SAMPLES") || at + 1 >= args.len() {
+            return Err(Error::Syntax);
+        }
+        if args.int(at + 1)? < 0 {
+            return Err(Error::Syntax);
+        }
+        at += 2;
+    }
+    match ctx.keys.get(args.at(2)).map(|entry| entry.heap_bytes()) {
+        Some(bytes) => ctx.reply.count(bytes),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
