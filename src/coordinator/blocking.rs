@@ -79,7 +79,7 @@ impl Node {
         conn.finish_reply(mark);
         self.end_blocking(id, &mut conn, None);
         // It goes on when the current work is done: this may run while another connection's command does.
-        self.resumable.push(id);
+        self.resumable.push_back(id);
         self.put_conn(id, conn);
         true
     }

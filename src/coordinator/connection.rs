@@ -87,6 +87,8 @@ pub struct Connection {
     pub parsed: Option<usize>,
     /// Replies that the runtime has not taken.
     pub reply: Reply,
+    /// Messages that its own command has published to it: they follow the command's reply.
+    pub own_messages: Reply,
     /// Bytes that the runtime has taken and not finished sending.
     pub sending_bytes: usize,
     /// What it waits for.
@@ -112,6 +114,7 @@ impl Connection {
             parser: None,
             parsed: None,
             reply: Reply::default(),
+            own_messages: Reply::default(),
             sending_bytes: 0,
             flow: Flow::Ready,
             flush_announced: false,
@@ -135,11 +138,15 @@ impl Connection {
         }
     }
 
-    /// Takes back the reply written since `mark` when the client wants none, and moves CLIENT REPLY SKIP on.
+    /// Ends a command whose reply was written since `mark`: takes it back when the client wants none, and moves CLIENT REPLY SKIP on.
     #[inline]
     pub fn finish_reply(&mut self, mark: usize) {
         if self.session.reply_mode != ReplyMode::On {
             self.suppress_reply(mark);
+        }
+        if !self.own_messages.is_empty() {
+            self.reply.raw(self.own_messages.bytes());
+            self.own_messages.truncate(0);
         }
     }
 

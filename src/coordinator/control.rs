@@ -11,7 +11,7 @@ impl Node {
     pub(super) fn control(&mut self, id: ConnId, conn: &mut Connection, control: Control, args: Args<'_>) {
         match control {
             Control::Multi => self.multi(conn),
-            Control::Exec => self.exec(id, conn),
+            Control::Exec => self.exec(id, conn, args),
             Control::Discard => self.discard(conn),
             Control::Watch => self.watch(id, conn, args),
             Control::Unwatch => {

@@ -4,7 +4,7 @@ use super::connection::{Connection, Flow};
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::session::SessionContext;
-use crate::command::{Args, Command, Exec, Flags};
+use crate::command::{Args, Command, Control, Exec, Flags};
 use crate::protocol::request::{Limits, Parsed, Span};
 use crate::protocol::scout::scout;
 use crate::shard::Outcome;
@@ -151,12 +151,17 @@ impl Node {
             conn.flow = Flow::Paused;
             return Verdict::NotYet;
         }
-        self.begin(conn, command, args);
         let mark = conn.reply.len();
         if conn.session.multi.is_some() && !runs_in_multi(command) {
+            self.note(conn, command);
             self.queue(conn, command, args);
         } else {
+            self.begin(conn, command, args);
             self.start(id, conn, command, args);
+            if matches!(command.exec, Exec::Session(_)) {
+                // Shown as it left the connection: SELECT with the database that it selected.
+                self.show(conn, command, args);
+            }
         }
         if matches!(conn.flow, Flow::Ready) {
             conn.finish_reply(mark);
@@ -164,11 +169,27 @@ impl Node {
         Verdict::Done
     }
 
-    fn begin(&mut self, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+    #[inline]
+    fn note(&mut self, conn: &mut Connection, command: &'static Command) {
         conn.session.commands_total += 1;
         conn.session.last_command = Some(command);
         self.counters.commands += 1;
-        if !self.shard.subscriptions.is_unmonitored() && !command.flags.has(Flags::SKIP_MONITOR) {
+    }
+
+    #[inline]
+    fn begin(&mut self, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+        self.note(conn, command);
+        // EXEC is shown behind what it runs.
+        if !matches!(command.exec, Exec::Session(_) | Exec::Control(Control::Exec)) {
+            self.show(conn, command, args);
+        }
+    }
+
+    /// Shows a command that runs to who monitors, unless it is too dangerous for that, or shows itself.
+    #[inline]
+    pub(super) fn show(&mut self, conn: &Connection, command: &'static Command, args: Args<'_>) {
+        let hidden = command.flags.has(Flags::SKIP_MONITOR) || command.flags.has(Flags::ADMIN);
+        if !self.shard.subscriptions.is_unmonitored() && !hidden {
             self.monitor(conn, command, args);
         }
     }
@@ -218,7 +239,6 @@ impl Node {
 
     #[inline]
     fn run_here(&mut self, id: ConnId, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
-        let mark = conn.reply.len();
         let asker = conn.asker(self.shard.id, id);
         match self
             .shard
@@ -236,7 +256,7 @@ impl Node {
         }
         self.note_use(conn, self.shard.id, command);
         if !self.shard.effects.publishes.is_empty() {
-            self.publish(Some((id, conn, mark)));
+            self.publish(Some((id, conn)));
         }
     }
 

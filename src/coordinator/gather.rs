@@ -176,6 +176,11 @@ impl Here<'_> {
     }
 }
 
+/// Whether a client waits for a key, a timeout or the end of a pause.
+fn is_blocked(conn: &Connection) -> bool {
+    conn.session.blocked || matches!(conn.flow, Flow::Paused)
+}
+
 impl Local for Here<'_> {
     fn shard(&self) -> ShardId {
         self.node.shard.id
@@ -248,7 +253,7 @@ impl Local for Here<'_> {
             ("connected_clients", node.conns.iter().flatten().count() as i64),
             (
                 "blocked_clients",
-                node.conns.iter().flatten().filter(|conn| conn.session.blocked).count() as i64,
+                node.conns.iter().flatten().filter(|conn| is_blocked(conn)).count() as i64,
             ),
             ("expired_keys", effects.expired as i64),
             ("keyspace_hits", effects.hits as i64),

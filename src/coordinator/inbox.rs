@@ -23,7 +23,7 @@ impl Node {
                 self.take_in(own, &requests, message);
             }
             // After what they asked of this shard before: a client must not wait twice because it has not left yet.
-            while let Some(id) = self.resumable.pop() {
+            while let Some(id) = self.resumable.pop_front() {
                 busy = true;
                 self.resume(id);
             }
@@ -133,7 +133,7 @@ impl Node {
         conn.reply.raw(&reply);
         conn.finish_reply(mark);
         self.end_blocking(origin.conn, &mut conn, Some(from));
-        self.resumable.push(origin.conn);
+        self.resumable.push_back(origin.conn);
         self.put_conn(origin.conn, conn);
     }
 }

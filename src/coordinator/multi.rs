@@ -94,7 +94,10 @@ impl Node {
         groups
     }
 
-    pub(super) fn exec(&mut self, id: ConnId, conn: &mut Connection) {
+    pub(super) fn exec(&mut self, id: ConnId, conn: &mut Connection, args: Args<'_>) {
+        if !self.shard.subscriptions.is_unmonitored() {
+            self.show_block(conn, args);
+        }
         let Some(multi) = conn.session.multi.take() else {
             return conn.reply.error_bytes(&Error::ExecWithoutMulti.line());
         };
@@ -130,6 +133,22 @@ impl Node {
             }
             Place::Transaction(keys) => self.start_block(id, conn, queue, watched, keys),
         }
+    }
+
+    /// Shows EXEC to who monitors, behind the commands that it runs.
+    #[cold]
+    fn show_block(&mut self, conn: &Connection, args: Args<'_>) {
+        for Queued { command, args } in conn
+            .session
+            .multi
+            .iter()
+            .filter(|multi| !multi.refused)
+            .flat_map(|multi| &multi.queue)
+        {
+            self.show(conn, command, args.as_args());
+        }
+        let exec = conn.session.last_command.expect("EXEC is the last command");
+        self.show(conn, exec, args);
     }
 
     fn place(&self, queue: &[Queued], watched: &[Watched]) -> Place {

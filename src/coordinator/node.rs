@@ -128,7 +128,7 @@ pub struct Node {
     pub(super) cron_due_us: u64,
     pub(super) events: VecDeque<Event>,
     /// Connections that may go on with the input they have.
-    pub(super) resumable: Vec<ConnId>,
+    pub(super) resumable: VecDeque<ConnId>,
     pub(super) spare_parsers: Vec<Box<RequestParser>>,
     pub(super) spare_buffers: Vec<Vec<u8>>,
     pub(super) counters: Counters,
@@ -160,7 +160,7 @@ impl Node {
             pause: None,
             cron_due_us: setup.now.mono_us,
             events: VecDeque::new(),
-            resumable: Vec::new(),
+            resumable: VecDeque::new(),
             spare_parsers: Vec::new(),
             spare_buffers: Vec::new(),
             counters: Counters::default(),
@@ -301,7 +301,7 @@ impl Node {
             }
         }
         if conn.input_bytes() > 0 {
-            self.resumable.push(id);
+            self.resumable.push_back(id);
             self.pump();
         }
     }
@@ -345,7 +345,7 @@ impl Node {
         conn.reading_paused = false;
         conn.sending_bytes = 0;
         self.install(id, conn);
-        self.resumable.push(id);
+        self.resumable.push_back(id);
         self.pump();
     }
 

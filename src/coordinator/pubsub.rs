@@ -1,5 +1,6 @@
 //! Who listens on this core, and the delivery of messages. Publishing never waits: a message is an effect without an answer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -8,7 +9,7 @@ use super::connection::{Connection, Flow, Gather, Purpose};
 use super::node::Node;
 use crate::base::glob;
 use crate::base::id::{ConnId, ShardId};
-use crate::command::{Args, Command, Topic};
+use crate::command::{Arg, ArgKind, Args, Command, Flags, Topic};
 use crate::protocol::reply::Reply;
 use crate::shard::message::{Message, Published, Subscription};
 
@@ -43,14 +44,14 @@ impl Listeners {
     }
 }
 
-/// A connection that is taken out of its place while its command runs, and where its reply begins.
-pub(super) type Current<'c> = (ConnId, &'c mut Connection, usize);
+/// A connection that is taken out of its place while its command runs.
+pub(super) type Current<'c> = (ConnId, &'c mut Connection);
 
 /// Unsent bytes above which a subscriber is cut off (`client-output-buffer-limit pubsub`).
 const SUBSCRIBER_BYTES_MAX: usize = 32 << 20;
 
 impl Node {
-    /// Sends what PUBLISH has recorded to every shard that listens. Messages to the publisher itself stand before its reply.
+    /// Sends what PUBLISH has recorded to every shard that listens. Messages to the publisher itself follow its reply.
     pub(super) fn publish(&mut self, mut current: Option<Current<'_>>) {
         for (channel, payload) in std::mem::take(&mut self.shard.effects.publishes) {
             let (shards, _) = self.shard.subscriptions.audience(&channel);
@@ -96,16 +97,17 @@ impl Node {
     }
 
     fn push_to(&mut self, id: ConnId, current: Option<&mut Current<'_>>, write: impl Fn(&mut Reply)) {
-        if let Some((_, conn, mark)) = current.filter(|(at, ..)| *at == id) {
-            let own_reply = conn.reply.bytes()[*mark..].to_vec();
-            conn.reply.truncate(*mark);
-            write(&mut conn.reply);
-            *mark = conn.reply.len();
-            conn.reply.raw(&own_reply);
-            return;
+        if let Some((_, conn)) = current.filter(|(at, ..)| *at == id) {
+            conn.own_messages.set_resp(conn.session.resp);
+            return write(&mut conn.own_messages);
         }
         let Some(mut conn) = self.take_conn(id) else { return };
-        write(&mut conn.reply);
+        if matches!(conn.flow, Flow::Transaction(_)) {
+            conn.own_messages.set_resp(conn.session.resp);
+            write(&mut conn.own_messages);
+        } else {
+            write(&mut conn.reply);
+        }
         if conn.unsent_bytes() > SUBSCRIBER_BYTES_MAX && !matches!(conn.flow, Flow::Closing) {
             conn.reply.truncate(0);
             conn.session.closing = true;
@@ -273,12 +275,10 @@ impl Node {
         let now_us = self.shard.now.unix_us;
         let mut line = format!("+{}.{:06} ", now_us / 1_000_000, now_us % 1_000_000).into_bytes();
         line.extend_from_slice(format!("[{} {}]", conn.session.db.0, conn.session.address).as_bytes());
-        let hidden = command.flags.has(crate::command::Flags::NO_AUTH)
-            && command.acl == crate::command::Acl::CONNECTION
-            && args.len() > 1;
+        let secret = secret_words(command, args);
         for (at, word) in args.iter().enumerate() {
             line.push(b' ');
-            let shown: &[u8] = if hidden && at > 0 { b"(redacted)" } else { word };
+            let shown: &[u8] = if secret.contains(&at) { b"(redacted)" } else { word };
             quote(shown, &mut line);
         }
         line.extend_from_slice(b"\r\n");
@@ -309,6 +309,26 @@ fn confirm(reply: &mut Reply, verb: &str, name: Option<&[u8]>, subscriptions: us
         None => reply.null(),
     }
     reply.count(subscriptions);
+}
+
+/// The words that nobody else may see: credentials, which are all that AUTH has and follow the word AUTH elsewhere.
+fn secret_words(command: &Command, args: Args<'_>) -> Range<usize> {
+    if !command.flags.has(Flags::NO_AUTH) {
+        0..0
+    } else if !takes_credentials(command.args) {
+        1..args.len()
+    } else {
+        let word = args.iter().position(|word| word.eq_ignore_ascii_case(b"AUTH"));
+        word.map_or(0..0, |at| at + 1..at + 3)
+    }
+}
+
+/// Whether the word AUTH and credentials may stand among these arguments.
+fn takes_credentials(args: &[Arg]) -> bool {
+    args.iter().any(|arg| match arg.kind {
+        ArgKind::OneOf(inner) | ArgKind::Block(inner) => arg.token == Some("AUTH") || takes_credentials(inner),
+        _ => arg.token == Some("AUTH"),
+    })
 }
 
 /// Appends `word` in double quotes, with escapes for what is not printable.

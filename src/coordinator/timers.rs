@@ -63,7 +63,7 @@ impl Node {
                 && matches!(conn.flow, Flow::Paused)
             {
                 conn.flow = Flow::Ready;
-                self.resumable.push(ConnId(at as u32));
+                self.resumable.push_back(ConnId(at as u32));
             }
         }
     }

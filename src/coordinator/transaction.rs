@@ -10,7 +10,7 @@ use super::node::Node;
 use crate::base::id::{ConnId, ShardId, TxId};
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
-use crate::command::{Args, Attempt, Command, Effects, Error, Exec, Part};
+use crate::command::{Args, Attempt, Command, Control, Effects, Error, Exec, Part};
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
 use crate::shard::execute::Surroundings;
@@ -341,6 +341,7 @@ impl Node {
                 let ran = run(&mut self.session_context(&mut conn), args);
                 crate::shard::execute::report(ran, mark, &mut conn.reply);
             }
+            Exec::Control(Control::Monitor) => conn.reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client"),
             Exec::Control(control) => self.control(id, &mut conn, control, args),
             _ => unreachable!("only such commands run on the session"),
         }
@@ -348,6 +349,7 @@ impl Node {
         tx.asker.db = conn.session.db;
         tx.asker.resp = conn.session.resp;
         tx.reply.set_resp(conn.session.resp);
+        conn.reply.set_resp(conn.session.resp);
         self.conns[id.index()] = Some(conn);
     }
 

@@ -21,7 +21,9 @@ impl Shard {
         self.note_upheavals();
         while !self.effects.changes.is_empty() {
             for change in std::mem::take(&mut self.effects.changes) {
-                if change.modified {
+                if matches!(change.class, Class::Expired) {
+                    self.watches.expire(change.db, &change.key);
+                } else if change.modified {
                     self.watches.bump(change.db, &change.key);
                 }
                 if self.waiters.has(change.db, &change.key) {

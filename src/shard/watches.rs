@@ -7,6 +7,8 @@ use crate::command::session::Watched;
 
 struct Guard {
     version: u64,
+    /// As `version`, of the last time it was removed because it had expired.
+    expired_version: u64,
     watchers: usize,
 }
 
@@ -24,11 +26,12 @@ impl Watches {
         self.versions += 1;
         let fresh = Guard {
             version: self.versions,
+            expired_version: 0,
             watchers: 0,
         };
         let guard = self.keys.entry((db, key.into())).or_insert(fresh);
         guard.watchers += 1;
-        guard.version
+        guard.version.max(guard.expired_version)
     }
 
     /// Ends one watch of a key.
@@ -52,6 +55,17 @@ impl Watches {
         }
     }
 
+    /// The key was removed because it had expired: a change for who saw it alive.
+    pub fn expire(&mut self, db: DbIndex, key: &[u8]) {
+        if self.keys.is_empty() {
+            return;
+        }
+        if let Some(guard) = self.keys.get_mut(&(db, Box::from(key))) {
+            self.versions += 1;
+            guard.expired_version = self.versions;
+        }
+    }
+
     /// Every watched key of `db` that `existed` has changed.
     pub fn bump_where(&mut self, db: DbIndex, existed: impl Fn(&[u8]) -> bool) {
         for ((at, key), guard) in &mut self.keys {
@@ -65,8 +79,8 @@ impl Watches {
     /// Whether the key is as it was when `watched` was made.
     pub fn unchanged(&self, watched: &Watched) -> bool {
         let place = (watched.db, watched.key.clone());
-        self.keys
-            .get(&place)
-            .is_some_and(|guard| guard.version == watched.version)
+        self.keys.get(&place).is_some_and(|guard| {
+            guard.version <= watched.version && (watched.was_expired || guard.expired_version <= watched.version)
+        })
     }
 }

@@ -81,7 +81,10 @@ def run_suites(reference, others, resp_version, options):
     """All wanted suites of one protocol version; how much agreed, what failed."""
     random_suite = RandomSuite(reference, others, resp_version, options, say)
     available = random_suite.available
-    generated = {f"generated {options.seed + i}": blocking.generated(options.seed + i) for i in range(options.scripts)}
+    generated = {}
+    for seed in range(options.seed, options.seed + options.scripts):
+        generated[f"generated {seed}"] = blocking.generated(seed, wild=False)
+        generated[f"generated {seed} {scenario.WILD}"] = blocking.generated(seed, wild=True)
     written = script_files.load(script_files.BLOCKING)
     suites = {
         "random": random_suite.run,

@@ -3,16 +3,17 @@
 import random
 
 KEYS = ["k1", "k2", "{t}a", "{t}b"]
+DESTINATIONS = ["d1", "{t}d2"]
 LETTERS = "ABCD"
 STEPS = 40
 
 
-def generated(seed):
+def generated(seed, wild):
     """A random script: some connections block, the last one feeds them.
 
-    A blocked connection is not spoken to: whether it is still blocked is
-    decided while playing, so only the feeder's lines are certain to run; a
-    line to a blocked connection simply waits its turn there.
+    In a wild script blocked connections are sent more, which waits there; in
+    what order it runs after a wake-up is only certain on a single shard, and
+    so is who is served when a move feeds a key that others wait for.
     """
     rng = random.Random(f"blocking {seed}")
     kind = rng.choice(["list", "list", "zset", "stream", "watch"])
@@ -27,7 +28,7 @@ def generated(seed):
         if letter == "D":
             lines += _feeding(rng, kind, state)
         else:
-            lines.append(f"{letter}: {_blocking(rng, kind)}")
+            lines.append(f"{letter}{':' if wild else '?'} {_blocking(rng, kind, KEYS if wild else DESTINATIONS)}")
     return lines
 
 
@@ -44,7 +45,7 @@ def _watching(rng):
     )
 
 
-def _blocking(rng, kind):
+def _blocking(rng, kind, destinations):
     keys = " ".join(rng.sample(KEYS, rng.choice([1, 1, 2, 3])))
     count = len(keys.split())
     side = rng.choice(["LEFT", "RIGHT"])
@@ -53,8 +54,8 @@ def _blocking(rng, kind):
             [
                 f"BLPOP {keys} 0",
                 f"BRPOP {keys} 0",
-                f"BLMOVE {rng.choice(KEYS)} {rng.choice(KEYS)} {side} {rng.choice(['LEFT', 'RIGHT'])} 0",
-                f"BRPOPLPUSH {rng.choice(KEYS)} {rng.choice(KEYS)} 0",
+                f"BLMOVE {rng.choice(KEYS)} {rng.choice(destinations)} {side} {rng.choice(['LEFT', 'RIGHT'])} 0",
+                f"BRPOPLPUSH {rng.choice(KEYS)} {rng.choice(destinations)} 0",
                 f"BLMPOP 0 {count} {keys} {side} COUNT {rng.choice([1, 2, 5])}",
             ]
         )

@@ -78,7 +78,7 @@ RULES = {
     "client|id": (c.masked, IDS),
     "client|getredir": (c.near(1_000_000), IDS),
     "client|trackinginfo": (c.fields({b"redirect": c.masked}), IDS),
-    "hello": (c.fields({b"id": c.masked}), IDS),
+    "hello": (c.fields({b"id": c.masked, b"modules": c.anything}), f"{IDS}; we have no script engine module to list"),
 }
 # XADD with an id of the server's choice; settled by the unit that sends it.
 AUTO_ID = (c.masked, "the id is the clock")

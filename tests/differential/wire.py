@@ -193,7 +193,9 @@ def run(reference, others, resp_version, seed, report):
             if _same(name, expected, got):
                 agreed += 1
                 continue
-            failures.append(("wire", name, other.name))
+            if ("wire", name) in failures:
+                continue
+            failures.append(("wire", name))
             report(
                 f"DIFFERENCE wire {name!r} RESP{resp_version} {other.name}\n"
                 f"  sent:      {_cut(b''.join(chunks))}\n"
