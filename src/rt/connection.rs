@@ -2,7 +2,6 @@
 //!
 //! Owns the table and the states. It must not know the ring.
 
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use slab::Slab;
@@ -20,17 +19,6 @@ pub enum Receiving {
     On,
     /// It was told to stop; the last completion is outstanding.
     Stopping,
-}
-
-/// What the kernel does about outgoing bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sending {
-    /// Nothing; there is no buffer.
-    Idle,
-    /// It tries once, during the call that submits; the buffer is its until then.
-    Trying,
-    /// It sends when the peer reads; the buffer is its until the completion.
-    Waiting,
 }
 
 /// Where a connection is in its life.
@@ -57,24 +45,24 @@ pub struct Connection {
     pub receiving: Receiving,
     /// The machine has enough input for now.
     pub paused: bool,
-    /// Outgoing.
-    pub sending: Sending,
+    /// The kernel has the buffer: it must not change before the completion.
+    pub sending: bool,
     /// The machine has more output than what is being sent.
     pub more_output: bool,
     /// Life.
     pub phase: Phase,
-    /// Its last output must make progress by a deadline.
-    pub watched: bool,
-    /// What is being sent; must not change while `sending` is not idle.
+    /// What is being sent.
     pub buffer: Vec<u8>,
     /// How much of it has gone.
     pub sent: usize,
+    /// How much of it had gone when the end was last found to linger; none yet: `usize::MAX`.
+    pub sent_before: usize,
 }
 
 impl Connection {
     /// Whether no completion can arrive for it and no buffer is the kernel's.
     pub fn is_quiet(&self) -> bool {
-        self.receiving == Receiving::Off && self.sending == Sending::Idle
+        self.receiving == Receiving::Off && !self.sending
     }
 
     /// Whether what it sends concerns the machine.
@@ -103,12 +91,12 @@ impl Connections {
             generation: self.generation,
             receiving: Receiving::Off,
             paused: false,
-            sending: Sending::Idle,
+            sending: false,
             more_output: false,
             phase: Phase::Open,
-            watched: false,
             buffer: Vec::new(),
             sent: 0,
+            sent_before: usize::MAX,
         });
         ConnId(u32::try_from(place).expect("there are fewer descriptors than 2^32"))
     }
@@ -147,33 +135,6 @@ pub fn token(op: Op, conn: ConnId, connection: &Connection) -> Token {
         op,
         generation: connection.generation,
         index: conn.0,
-    }
-}
-
-/// Connections whose last bytes must make progress by a deadline, the earliest first.
-#[derive(Debug, Default)]
-pub struct Lingering {
-    queue: VecDeque<(u64, Token, usize)>,
-}
-
-impl Lingering {
-    /// Remembers to look at a connection; deadlines must not decrease.
-    pub fn watch(&mut self, deadline_us: u64, token: Token, sent: usize) {
-        self.queue.push_back((deadline_us, token, sent));
-    }
-
-    /// The earliest deadline.
-    pub fn next_deadline_us(&self) -> Option<u64> {
-        self.queue.front().map(|&(deadline_us, ..)| deadline_us)
-    }
-
-    /// A connection that is due, and how much of its buffer had gone when it was watched.
-    pub fn take_due(&mut self, now_us: u64) -> Option<(Token, usize)> {
-        let &(deadline_us, token, sent) = self.queue.front()?;
-        (deadline_us <= now_us).then(|| {
-            self.queue.pop_front();
-            (token, sent)
-        })
     }
 }
 

@@ -9,7 +9,6 @@
 //! | 6.6 | `NO_SQARRAY` | the kernel reads submissions in order, without an array of indices in between |
 //! | 6.1 | `SINGLE_ISSUER` | only the creating thread submits: no lock on submission |
 //! | 6.1 | `DEFER_TASKRUN` | completions are produced when the thread asks for them (`GETEVENTS`), not by interrupting it; whoever sets it **must always enter with `GETEVENTS`**, or nothing ever completes |
-//! | 6.1 | sends that report failure only | such a send is over when the submitting call returns: no completion to handle, and no second call to wait for the client's next bytes. Before 6.1 a failed send forgot how many bytes had gone |
 //! | 6.0 | multishot receive | one submission receives for the connection's whole life |
 //! | 5.19 | buffer ring | the kernel takes a receive buffer when bytes are there: idle connections have none |
 //! | 5.19 | `COOP_TASKRUN` | in place of `DEFER_TASKRUN`: no interrupt, completions come with the next system call |
@@ -88,11 +87,6 @@ pub struct Features {
 }
 
 impl Features {
-    /// Sends may report failure only.
-    pub fn silent_sends(&self) -> bool {
-        self.level >= Level::Deferred && self.silent_success
-    }
-
     /// What a newer kernel would add, for the log; `None` when nothing is missing.
     pub fn missing(&self) -> Option<String> {
         let missing: Vec<&str> = [
@@ -214,25 +208,13 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// Memory that the operation names must stay valid until its last completion; for an operation that reports failure only,
-    /// until the call that submitted it returns and the failure was not reported.
+    /// Memory that the operation names must stay valid until its last completion.
     pub unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
         // SAFETY: the caller answers for the operation's memory.
         while unsafe { self.submissions.push(entry) }.is_err() {
             self.enter(0, None)?;
         }
         Ok(())
-    }
-
-    /// Whether operations are queued that the kernel does not have yet.
-    pub fn has_unsubmitted(&mut self) -> bool {
-        self.submissions.sync();
-        !self.submissions.is_empty()
-    }
-
-    /// Whether the kernel keeps completions aside for which the queue had no room.
-    pub fn has_overflow(&self) -> bool {
-        self.submissions.cq_overflow()
     }
 
     /// Whether [`Ring::enter`] would find completions at once; tells in shared memory, without a system call.

@@ -250,6 +250,27 @@ fn closing_sends_what_there_is_and_ignores_the_rest() {
 }
 
 #[test]
+fn closing_does_not_wait_for_ever_for_a_client_that_never_reads() {
+    for level in LEVELS {
+        let server = Server::start(1, level);
+        let mut deaf = server.connect();
+        deaf.send("big 30000000\nclose\n");
+        let mut slow = server.connect();
+        slow.send("big 30000000\nclose\n");
+        // One that reads, however slowly, is waited for.
+        for _ in 0..10 {
+            thread::sleep(Duration::from_millis(100));
+            let mut part = vec![0; 2_000_000];
+            slow.reader.read_exact(&mut part).expect("the server goes on");
+        }
+        // The slow one may be done too: its last bytes fit the socket's buffers.
+        eventually("the deaf client's connection ends", || server.count("connections") <= 1);
+        assert_eq!(slow.line().len() + 20_000_000, 29_999_999);
+        assert_eq!(slow.line(), "bye");
+    }
+}
+
+#[test]
 fn a_paused_connection_is_not_read_and_loses_nothing() {
     for level in LEVELS {
         let server = Server::start(1, level);

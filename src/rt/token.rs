@@ -11,9 +11,7 @@ pub enum Op {
     Accept,
     /// Bytes, or readiness, of a connection.
     Receive,
-    /// A send that reports only failure, and before the submitting call returns.
-    TrySend,
-    /// A send that reports how many bytes went.
+    /// A send ended; the result is how many bytes went.
     Send,
     /// An operation whose result does not matter (cancellations).
     Ignored,
@@ -25,10 +23,9 @@ pub enum Op {
     Ring,
 }
 
-const OPS: [Op; 8] = [
+const OPS: [Op; 7] = [
     Op::Accept,
     Op::Receive,
-    Op::TrySend,
     Op::Send,
     Op::Ignored,
     Op::Bell,

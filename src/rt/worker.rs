@@ -24,7 +24,7 @@ use io_uring::squeue::{self, Flags};
 use io_uring::types::Fd;
 
 use super::clock::{Clock, monotonic_us};
-use super::connection::{Connections, Lingering};
+use super::connection::Connections;
 use super::counters::add;
 use super::listener::Listener;
 use super::machine::Machine;
@@ -74,13 +74,12 @@ pub struct Worker<M: Machine> {
     clock: Clock,
     now: Now,
     connections: Connections,
-    /// Sends whose fate the next completions tell.
-    trying: Vec<Token>,
     /// Connections for which something other than the usual is to be done in this pass.
     unsettled: Vec<ConnId>,
     /// Connections with more to read than one pass reads; without a buffer ring only.
     unread: Vec<Token>,
-    lingering: Lingering,
+    /// When connections that end are looked at.
+    lingering_at_us: Option<u64>,
     accepting: accept::Accepting,
     /// Whose lane was full.
     stalled: bool,
@@ -112,10 +111,9 @@ impl<M: Machine> Worker<M> {
             now: clock.read(),
             clock,
             connections: Connections::default(),
-            trying: Vec::new(),
             unsettled: Vec::new(),
             unread: Vec::new(),
-            lingering: Lingering::default(),
+            lingering_at_us: None,
             stalled: false,
             again: false,
             ends_at_us: None,
@@ -162,7 +160,6 @@ impl<M: Machine> Worker<M> {
             let (result, flags) = (completion.result(), completion.flags());
             match token.op {
                 Op::Receive => self.received(token, result, flags)?,
-                Op::TrySend => self.try_failed(token, result)?,
                 Op::Send => self.send_ended(token, result)?,
                 Op::Accept => self.accepted(token, result, flags)?,
                 Op::Bell => self.listen_to_bell()?,
@@ -170,7 +167,6 @@ impl<M: Machine> Worker<M> {
                 Op::Ignored | Op::Rung => {}
             }
         }
-        self.conclude_tries()?;
         self.read_on()
     }
 
@@ -242,7 +238,7 @@ impl<M: Machine> Worker<M> {
         let retry_us = self.stalled.then_some(self.now.mono_us + LANE_RETRY_US);
         let deadlines = [
             self.machine.next_deadline_us(),
-            self.lingering.next_deadline_us(),
+            self.lingering_at_us,
             self.accepting.retry_at_us(),
             self.ends_at_us,
             retry_us,

@@ -33,7 +33,6 @@ fn every_level_completes_what_it_is_given() {
             ring.enter(0, None).expect("submission works");
         }
         assert_eq!(seen, (0..3000).collect::<Vec<_>>(), "{kernel}");
-        assert!(!ring.has_unsubmitted());
     }
 }
 
@@ -56,7 +55,6 @@ fn lower_levels_say_what_is_missing() {
         missing.contains("multishot receive") && missing.contains("deferred"),
         "{missing}"
     );
-    assert!(!plain.silent_sends());
     assert_eq!(Level::of_kernel("5.15"), Some(Level::Plain));
     assert_eq!(Level::of_kernel("2.6"), None);
 }

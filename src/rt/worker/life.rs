@@ -10,14 +10,14 @@ use std::sync::atomic::Ordering;
 use super::Worker;
 use crate::base::id::ShardId;
 use crate::coordinator::ConnId;
-use crate::rt::connection::{Phase, Receiving, Sending, token};
+use crate::rt::connection::{Phase, Receiving, token};
 use crate::rt::counters::add;
 use crate::rt::machine::Machine;
 use crate::rt::mesh::Arrival;
 use crate::rt::token::Op;
 
-/// A connection that ends has so long to take the next bytes of its last output.
-const LINGER_US: u64 = 5_000_000;
+/// How often connections that end are looked at: those that took nothing since are given up.
+const LINGER_US: u64 = if cfg!(test) { 300_000 } else { 5_000_000 };
 
 impl<M: Machine> Worker<M> {
     /// Begins to serve a connection that was accepted.
@@ -75,9 +75,9 @@ impl<M: Machine> Worker<M> {
             return Ok(());
         }
         connection.phase = Phase::Dead;
-        let waiting = (connection.sending == Sending::Waiting).then(|| token(Op::Send, conn, connection));
+        let sending = connection.sending.then(|| token(Op::Send, conn, connection));
         self.machine.closed(conn);
-        if let Some(send) = waiting {
+        if let Some(send) = sending {
             self.cancel(send)?;
         }
         self.unsettled.push(conn);
@@ -89,8 +89,6 @@ impl<M: Machine> Worker<M> {
         let Some(connection) = self.connections.get(conn) else {
             return Ok(());
         };
-        // No completion announces the end of a try that succeeds: the next pass must not wait for one.
-        self.again |= connection.sending == Sending::Trying && connection.phase != Phase::Open;
         match connection.phase {
             Phase::Open if connection.receiving == Receiving::Off && !connection.paused => self.arm(conn),
             Phase::Open => Ok(()),
@@ -107,16 +105,11 @@ impl<M: Machine> Worker<M> {
 
     fn settle_ending(&mut self, conn: ConnId) -> io::Result<()> {
         self.flush(conn)?;
-        match self.connections.get(conn) {
-            Some(connection) if connection.sending == Sending::Idle => self.break_off(conn),
-            Some(connection) if connection.sending == Sending::Waiting && !connection.watched => {
-                connection.watched = true;
-                let (token, sent) = (token(Op::Send, conn, connection), connection.sent);
-                self.lingering.watch(self.now.mono_us + LINGER_US, token, sent);
-                Ok(())
-            }
-            _ => Ok(()),
+        if self.connections.get(conn).is_some_and(|connection| !connection.sending) {
+            return self.break_off(conn);
         }
+        self.lingering_at_us.get_or_insert(self.now.mono_us + LINGER_US);
+        Ok(())
     }
 
     /// Bytes that arrive until the receive has ended go to the machine, which takes them along; output goes out first.
@@ -156,19 +149,25 @@ impl<M: Machine> Worker<M> {
             .store(self.connections.len() as u64, Ordering::Relaxed);
     }
 
-    /// Gives up connections that end but whose peers take nothing any more.
+    /// Gives up connections that end but whose peers took nothing since the last look.
     pub(super) fn give_up_lingering(&mut self) -> io::Result<()> {
-        while let Some((watched, sent_before)) = self.lingering.take_due(self.now.mono_us) {
-            let conn = ConnId(watched.index);
-            match self.connections.of_token(watched) {
-                Some(connection) if connection.phase == Phase::Ending && connection.sent == sent_before => {
-                    self.break_off(conn)?;
-                }
-                Some(connection) if connection.phase == Phase::Ending => {
-                    let sent = connection.sent;
-                    self.lingering.watch(self.now.mono_us + LINGER_US, watched, sent);
-                }
-                _ => {}
+        if self.lingering_at_us.is_none_or(|at| at > self.now.mono_us) {
+            return Ok(());
+        }
+        self.lingering_at_us = None;
+        for conn in self.connections.ids() {
+            let Some(connection) = self
+                .connections
+                .get(conn)
+                .filter(|connection| connection.phase == Phase::Ending)
+            else {
+                continue;
+            };
+            if connection.sent == connection.sent_before {
+                self.break_off(conn)?;
+            } else {
+                connection.sent_before = connection.sent;
+                self.lingering_at_us = Some(self.now.mono_us + LINGER_US);
             }
         }
         Ok(())
