@@ -6,6 +6,7 @@
 use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event, Lane, Moved, Node, Peer};
+use crate::keyspace::Db;
 use crate::shard::message::Batch;
 
 /// One core's state machine; the methods are those of [`Node`], described there.
@@ -43,10 +44,18 @@ pub trait Machine {
     fn adopt(&mut self, conn: ConnId, moved: Box<Self::Moved>);
     /// How many connections the whole server accepts.
     fn connections_max(&self) -> usize;
+    /// Databases that were emptied, to be freed where it hurts nobody.
+    fn take_emptied(&mut self) -> Vec<Db> {
+        Vec::new()
+    }
 }
 
 impl Machine for Node {
     type Moved = Moved;
+
+    fn take_emptied(&mut self) -> Vec<Db> {
+        Node::take_emptied(self)
+    }
 
     fn set_now(&mut self, now: Now) {
         Node::set_now(self, now);

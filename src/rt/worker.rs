@@ -34,6 +34,7 @@ use super::token::{Op, Token};
 use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event};
+use crate::keyspace::Db;
 
 /// After being told to end, connections have so long to take their last replies.
 const FAREWELL_US: u64 = 500_000;
@@ -150,6 +151,7 @@ impl<M: Machine> Worker<M> {
         self.run_own_timers()?;
         self.handle_events()?;
         self.send_batches()?;
+        self.machine.take_emptied().into_iter().for_each(free);
         add(&self.door().counters.passes, 1);
         self.submit_and_wait()
     }
@@ -318,6 +320,19 @@ impl<M: Machine> Drop for Worker<M> {
         for conn in self.connections.ids() {
             std::mem::forget(std::mem::take(&mut self.connections.remove(conn).buffer));
             self.mesh.connections().fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Keys up to which a database is freed in place: less than a thread costs.
+const FREED_IN_PLACE_MAX: usize = 4096;
+
+/// Frees what was in a database: beside the loop when it is large. A thread that cannot start frees it here.
+fn free(contents: Db) {
+    if contents.len() > FREED_IN_PLACE_MAX {
+        let free = move || drop(contents);
+        if let Err(error) = std::thread::Builder::new().name("free".into()).spawn(free) {
+            log::warn!("an emptied database was freed in place, since no thread could start: {error}");
         }
     }
 }
