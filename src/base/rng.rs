@@ -30,3 +30,36 @@ impl Rng {
         self.below(denominator) < numerator
     }
 }
+
+/// `count` different numbers in `0..bound`, drawn evenly, in ascending order (Floyd's method); all of them when there are not so many.
+pub fn distinct(count: usize, bound: usize, rng: &mut Rng) -> Vec<usize> {
+    let mut drawn = hashbrown::HashSet::with_capacity(count.min(bound));
+    for last in bound.saturating_sub(count)..bound {
+        let number = rng.below(last as u64 + 1) as usize;
+        if !drawn.insert(number) {
+            drawn.insert(last);
+        }
+    }
+    let mut numbers: Vec<usize> = drawn.into_iter().collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinct_numbers_are_drawn_evenly() {
+        let mut rng = Rng::new(5);
+        let mut times = [0; 10];
+        for _ in 0..10_000 {
+            let numbers = distinct(3, 10, &mut rng);
+            assert!(numbers.len() == 3 && numbers.is_sorted_by(|one, other| one < other));
+            numbers.into_iter().for_each(|number| times[number] += 1);
+        }
+        assert!(times.iter().all(|times| (2800..3200).contains(times)), "{times:?}");
+        assert_eq!(distinct(9, 3, &mut rng), [0, 1, 2]);
+        assert_eq!(distinct(0, 3, &mut rng), [0; 0]);
+    }
+}

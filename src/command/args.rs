@@ -68,6 +68,16 @@ impl<'a> Args<'a> {
         self.get(at).and_then(number::parse_i64).ok_or(Error::NotInteger)
     }
 
+    /// Word `at` as an integer that has a counterpart of the other sign, which the least one lacks.
+    pub fn symmetric_int(&self, at: usize) -> Result<i64, Error> {
+        match self.int(at)? {
+            i64::MIN => Err(Error::Text(
+                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+            )),
+            number => Ok(number),
+        }
+    }
+
     /// Word `at` as an integer inside `range`; `error` when it is no integer or outside.
     pub fn int_in(&self, at: usize, range: RangeInclusive<i64>, error: Error) -> Result<i64, Error> {
         match self.get(at).and_then(number::parse_i64) {

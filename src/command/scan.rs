@@ -4,6 +4,7 @@ use super::args::Args;
 use super::error::Error;
 use crate::base::glob;
 use crate::base::number::parse_i64;
+use crate::protocol::reply::Reply;
 
 /// Elements a call looks at when COUNT does not say.
 const COUNT_DEFAULT: usize = 10;
@@ -104,6 +105,14 @@ fn kind_named(name: &[u8]) -> Result<&'static str, Error> {
 /// The cursor at word `at`: what C's `strtoull` makes of it, as Valkey reads it, except that a plain negative number is none.
 pub fn cursor(args: Args<'_>, at: usize) -> Result<u64, Error> {
     args.get(at).and_then(parse_cursor).ok_or(Error::InvalidCursor)
+}
+
+/// Writes the reply of one call: the cursor to go on with, and `count` elements that are encoded in `page` already.
+pub fn write_page(reply: &mut Reply, next: u64, count: usize, page: &Reply) {
+    reply.array(2);
+    reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    reply.array(count);
+    reply.raw(page.bytes());
 }
 
 fn parse_cursor(word: &[u8]) -> Option<u64> {

@@ -56,6 +56,14 @@ impl Bench {
         Bench::with_shards(1)
     }
 
+    /// One shard, replies in RESP3.
+    pub fn resp3() -> Self {
+        Bench {
+            resp: Resp::V3,
+            ..Bench::new()
+        }
+    }
+
     /// Several shards; a command runs on the one that its first key belongs to, and must have no key elsewhere.
     pub fn with_shards(shards: usize) -> Self {
         Bench {

@@ -1,8 +1,10 @@
 //! The value types: pure data structures, no keys, no commands, no clock.
 
+mod dict;
 pub mod hash;
 pub mod list;
 mod packed;
+mod sequence;
 pub mod set;
 pub mod sorted_set;
 

@@ -49,6 +49,11 @@ impl Extended {
         parsed.filter(|number| !number.infinite)
     }
 
+    /// Whether it is an infinity.
+    pub fn is_infinite(self) -> bool {
+        self.infinite
+    }
+
     /// The rounded sum; `None` when it is not finite.
     pub fn checked_add(self, other: Extended) -> Option<Extended> {
         if self.infinite || other.infinite {

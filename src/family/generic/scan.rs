@@ -2,7 +2,7 @@
 
 use crate::base::glob;
 use crate::base::time::UnixMillis;
-use crate::command::scan::cursor;
+use crate::command::scan::{cursor, write_page};
 use crate::command::{
     Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Part, Ran, ScanOptions, Scans,
 };
@@ -121,10 +121,7 @@ fn scan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         0 => shard + 1,
         next => next * shards + shard,
     };
-    ctx.reply.array(2);
-    ctx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    ctx.reply.array(count);
-    ctx.reply.raw(keys.bytes());
+    write_page(ctx.reply, next, count, &keys);
     Ok(())
 }
 

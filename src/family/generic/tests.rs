@@ -1,13 +1,6 @@
 //! The generic commands against replies and events of Valkey 9.1.2, and what only several shards show.
 
 use crate::family::testing::{Bench, check_script};
-use crate::protocol::reply::Resp;
-
-fn resp3() -> Bench {
-    let mut bench = Bench::new();
-    bench.resp = Resp::V3;
-    bench
-}
 
 #[test]
 fn keys_are_counted_and_deleted() {
@@ -310,7 +303,7 @@ fn scans_check_their_words() {
 
 #[test]
 fn nulls_of_resp3() {
-    resp3().check_script(
+    Bench::resp3().check_script(
         "
         object encoding none => _|
         object freq none     => _|

@@ -1,63 +1,93 @@
-//! Commands that return fields and values.
+//! Commands that return fields and values by name, or all of them.
 
-use super::lookup;
-use crate::command::{Acl, Arg, Args, Arity, Command, Context, Exec, Flags, Group, Key, KeyFlags, Ran};
+use super::{LOOKS, READS, lookup};
+use crate::command::{Acl, Arg, Args, Arity, Command, Context, Exec, Flags, Group, Ran};
 use crate::types::Hash;
+
+const ONE_FIELD: &[Arg] = &[Arg::key("key", 0), Arg::string("field")];
+const ONLY_KEY: &[Arg] = &[Arg::key("key", 0)];
+const UNORDERED: &[&str] = &["nondeterministic_output_order"];
 
 /// HGET and its relatives.
 pub const COMMANDS: &[Command] = &[
-    Command::new("HGET", "Returns the value of a field of a hash.", Group::Hash)
+    Command::new("HGET", "Returns the value of a field.", Group::Hash)
         .since("2.0.0")
-        .complexity("O(1)")
         .arity(Arity::Exactly(3))
         .flags(Flags::READONLY.or(Flags::FAST))
         .acl(Acl::HASH)
-        .keys(&[Key::at(1).read()])
-        .args(&[Arg::key("key", 0), Arg::string("field")])
+        .keys(READS)
+        .args(ONE_FIELD)
         .run(Exec::Keys(hget)),
-    Command::new("HMGET", "Returns the values of fields of a hash.", Group::Hash)
+    Command::new("HMGET", "Returns the values of several fields.", Group::Hash)
         .since("2.0.0")
         .complexity("O(N)")
         .arity(Arity::AtLeast(3))
         .flags(Flags::READONLY.or(Flags::FAST))
         .acl(Acl::HASH)
-        .keys(&[Key::at(1).read()])
+        .keys(READS)
         .args(&[Arg::key("key", 0), Arg::string("field").multiple()])
         .run(Exec::Keys(hmget)),
-    Command::new("HGETALL", "Returns all fields and values of a hash.", Group::Hash)
+    Command::new("HGETALL", "Returns all fields and values.", Group::Hash)
         .since("2.0.0")
         .complexity("O(N)")
         .arity(Arity::Exactly(2))
         .flags(Flags::READONLY)
         .acl(Acl::HASH)
-        .keys(&[Key::at(1).read()])
-        .args(&[Arg::key("key", 0)])
-        .tips(&["nondeterministic_output_order"])
+        .keys(READS)
+        .args(ONLY_KEY)
+        .tips(UNORDERED)
         .run(Exec::Keys(hgetall)),
-    Command::new("HLEN", "Returns the number of fields of a hash.", Group::Hash)
+    Command::new("HKEYS", "Returns all fields.", Group::Hash)
         .since("2.0.0")
-        .complexity("O(1)")
+        .complexity("O(N)")
+        .arity(Arity::Exactly(2))
+        .flags(Flags::READONLY)
+        .acl(Acl::HASH)
+        .keys(READS)
+        .args(ONLY_KEY)
+        .tips(UNORDERED)
+        .run(Exec::Keys(hkeys)),
+    Command::new("HVALS", "Returns all values.", Group::Hash)
+        .since("2.0.0")
+        .complexity("O(N)")
+        .arity(Arity::Exactly(2))
+        .flags(Flags::READONLY)
+        .acl(Acl::HASH)
+        .keys(READS)
+        .args(ONLY_KEY)
+        .tips(UNORDERED)
+        .run(Exec::Keys(hvals)),
+    Command::new("HLEN", "Returns the number of fields.", Group::Hash)
+        .since("2.0.0")
         .arity(Arity::Exactly(2))
         .flags(Flags::READONLY.or(Flags::FAST))
         .acl(Acl::HASH)
-        .keys(&[Key::at(1).flags(KeyFlags::RO)])
-        .args(&[Arg::key("key", 0)])
+        .keys(LOOKS)
+        .args(ONLY_KEY)
         .run(Exec::Keys(hlen)),
     Command::new("HEXISTS", "Tells whether a hash has a field.", Group::Hash)
         .since("2.0.0")
-        .complexity("O(1)")
         .arity(Arity::Exactly(3))
         .flags(Flags::READONLY.or(Flags::FAST))
         .acl(Acl::HASH)
-        .keys(&[Key::at(1).flags(KeyFlags::RO)])
-        .args(&[Arg::key("key", 0), Arg::string("field")])
+        .keys(LOOKS)
+        .args(ONE_FIELD)
         .run(Exec::Keys(hexists)),
+    Command::new("HSTRLEN", "Returns the length of the value of a field.", Group::Hash)
+        .since("3.2.0")
+        .arity(Arity::Exactly(3))
+        .flags(Flags::READONLY.or(Flags::FAST))
+        .acl(Acl::HASH)
+        .keys(LOOKS)
+        .args(ONE_FIELD)
+        .run(Exec::Keys(hstrlen)),
 ];
 
 fn hget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    match lookup(&mut ctx.keys, args.at(1))?.and_then(|hash| hash.get(args.at(2))) {
-        None => ctx.reply.null(),
+    let hash = lookup(&mut ctx.keys, args.at(1))?;
+    match hash.and_then(|hash| hash.get(args.at(2))) {
         Some(value) => ctx.reply.bulk(value),
+        None => ctx.reply.null(),
     }
     Ok(())
 }
@@ -68,8 +98,8 @@ fn hmget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     ctx.reply.array(fields.len());
     for field in fields {
         match hash.and_then(|hash| hash.get(field)) {
-            None => ctx.reply.null(),
             Some(value) => ctx.reply.bulk(value),
+            None => ctx.reply.null(),
         }
     }
     Ok(())
@@ -78,22 +108,45 @@ fn hmget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 fn hgetall(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     ctx.reply.map(hash.map_or(0, Hash::len));
-    for (field, value) in hash.iter().flat_map(|hash| hash.iter()) {
+    for (field, value) in hash.into_iter().flat_map(Hash::iter) {
         ctx.reply.bulk(field);
         ctx.reply.bulk(value);
     }
     Ok(())
 }
 
+fn hkeys(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let hash = lookup(&mut ctx.keys, args.at(1))?;
+    ctx.reply.array(hash.map_or(0, Hash::len));
+    let pairs = hash.into_iter().flat_map(Hash::iter);
+    pairs.for_each(|(field, _)| ctx.reply.bulk(field));
+    Ok(())
+}
+
+fn hvals(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let hash = lookup(&mut ctx.keys, args.at(1))?;
+    ctx.reply.array(hash.map_or(0, Hash::len));
+    let pairs = hash.into_iter().flat_map(Hash::iter);
+    pairs.for_each(|(_, value)| ctx.reply.bulk(value));
+    Ok(())
+}
+
 fn hlen(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let len = lookup(&mut ctx.keys, args.at(1))?.map_or(0, Hash::len);
-    ctx.reply.count(len);
+    let hash = lookup(&mut ctx.keys, args.at(1))?;
+    ctx.reply.count(hash.map_or(0, Hash::len));
     Ok(())
 }
 
 fn hexists(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let hash = lookup(&mut ctx.keys, args.at(1))?;
-    ctx.reply
-        .count(usize::from(hash.is_some_and(|hash| hash.get(args.at(2)).is_some())));
+    let found = hash.is_some_and(|hash| hash.get(args.at(2)).is_some());
+    ctx.reply.int(i64::from(found));
+    Ok(())
+}
+
+fn hstrlen(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let hash = lookup(&mut ctx.keys, args.at(1))?;
+    let value = hash.and_then(|hash| hash.get(args.at(2)));
+    ctx.reply.count(value.map_or(0, <[u8]>::len));
     Ok(())
 }

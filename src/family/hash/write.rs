@@ -1,67 +1,99 @@
-//! Commands that set and remove fields.
+//! Commands that set and delete fields.
 
-use crate::command::effects::Class;
-use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use super::limits;
+use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 
-/// HSET, HSETNX, HDEL.
+const PAIR: &[Arg] = &[Arg::string("field"), Arg::string("value")];
+
+/// HSET and its relatives.
 pub const COMMANDS: &[Command] = &[
-    Command::new("HSET", "Sets fields of a hash.", Group::Hash)
+    Command::new(
+        "HSET",
+        "Sets fields of a hash, which is created when missing.",
+        Group::Hash,
+    )
+    .since("2.0.0")
+    .arity(Arity::AtLeast(4))
+    .flags(Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST))
+    .acl(Acl::HASH)
+    .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::UPDATE)])
+    .args(&[Arg::key("key", 0), Arg::block("data", PAIR).multiple()])
+    .history(&[("4.0.0", "Several fields at once.")])
+    .run(Exec::Keys(hset)),
+    Command::new("HMSET", "Sets fields of a hash, as HSET, and answers OK.", Group::Hash)
         .since("2.0.0")
-        .complexity("O(1)")
+        .complexity("O(N)")
         .arity(Arity::AtLeast(4))
         .flags(Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST))
         .acl(Acl::HASH)
         .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::UPDATE)])
-        .args(&[
-            Arg::key("key", 0),
-            Arg::block("data", &[Arg::string("field"), Arg::string("value")]).multiple(),
-        ])
-        .history(&[("4.0.0", "Several fields at once.")])
-        .run(Exec::Keys(hset)),
-    Command::new("HSETNX", "Sets a field of a hash that does not have it.", Group::Hash)
+        .args(&[Arg::key("key", 0), Arg::block("data", PAIR).multiple()])
+        .run(Exec::Keys(hmset)),
+    Command::new("HSETNX", "Sets a field of a hash if it is not there yet.", Group::Hash)
         .since("2.0.0")
-        .complexity("O(1)")
         .arity(Arity::Exactly(4))
         .flags(Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST))
         .acl(Acl::HASH)
         .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::INSERT)])
         .args(&[Arg::key("key", 0), Arg::string("field"), Arg::string("value")])
         .run(Exec::Keys(hsetnx)),
-    Command::new("HDEL", "Removes fields from a hash.", Group::Hash)
-        .since("2.0.0")
-        .complexity("O(N)")
-        .arity(Arity::AtLeast(3))
-        .flags(Flags::WRITE.or(Flags::FAST))
-        .acl(Acl::HASH)
-        .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::DELETE)])
-        .args(&[Arg::key("key", 0), Arg::string("field").multiple()])
-        .history(&[("2.4.0", "Several fields at once.")])
-        .run(Exec::Keys(hdel)),
+    Command::new(
+        "HDEL",
+        "Deletes fields of a hash, and the hash with its last field.",
+        Group::Hash,
+    )
+    .since("2.0.0")
+    .complexity("O(N)")
+    .arity(Arity::AtLeast(3))
+    .flags(Flags::WRITE.or(Flags::FAST))
+    .acl(Acl::HASH)
+    .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::DELETE)])
+    .args(&[Arg::key("key", 0), Arg::string("field").multiple()])
+    .history(&[("2.4.0", "Several fields at once.")])
+    .run(Exec::Keys(hdel)),
 ];
 
-fn hset(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    if !args.len().is_multiple_of(2) {
-        return Err(Error::Arity("hset".to_owned()));
+/// Sets all pairs and tells how many fields are new.
+fn set_pairs(ctx: &mut Context<'_>, args: Args<'_>, command: &str) -> Result<usize, Error> {
+    if args.len() % 2 == 1 {
+        return Err(Error::Arity(command.into()));
     }
     let key = args.at(1);
+    let limits = limits(ctx.config);
     let hash = ctx.keys.hash_or_create(key)?;
-    let fields = (2..args.len()).step_by(2);
-    let added = fields.filter(|&at| hash.set(args.at(at), args.at(at + 1))).count();
-    ctx.reply.count(added);
+    hash.will_grow(limits, args.from(2));
+    let mut words = args.from(2);
+    let mut added = 0;
+    while let (Some(field), Some(value)) = (words.next(), words.next()) {
+        added += usize::from(hash.set(field, value, limits));
+    }
     ctx.keys.changed(key, Class::Hash, "hset");
+    Ok(added)
+}
+
+fn hset(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let added = set_pairs(ctx, args, "hset")?;
+    ctx.reply.count(added);
+    Ok(())
+}
+
+fn hmset(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    set_pairs(ctx, args, "hmset")?;
+    ctx.reply.ok();
     Ok(())
 }
 
 fn hsetnx(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let (key, field) = (args.at(1), args.at(2));
+    let limits = limits(ctx.config);
     let hash = ctx.keys.hash_or_create(key)?;
-    if hash.get(field).is_some() {
-        ctx.reply.int(0);
-        return Ok(());
+    let missing = hash.get(field).is_none();
+    if missing {
+        hash.will_grow(limits, args.from(2));
+        hash.set(field, args.at(3), limits);
+        ctx.keys.changed(key, Class::Hash, "hset");
     }
-    hash.set(field, args.at(3));
-    ctx.reply.int(1);
-    ctx.keys.changed(key, Class::Hash, "hset");
+    ctx.reply.int(i64::from(missing));
     Ok(())
 }
 
@@ -71,14 +103,14 @@ fn hdel(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.reply.int(0);
         return Ok(());
     };
-    let removed = args.from(2).filter(|field| hash.remove(field)).count();
+    let deleted = args.from(2).filter(|field| hash.remove(field)).count();
     let emptied = hash.is_empty();
-    ctx.reply.count(removed);
-    if removed > 0 {
+    if deleted > 0 {
         ctx.keys.changed(key, Class::Hash, "hdel");
     }
     if emptied {
         ctx.keys.remove_emptied(key);
     }
+    ctx.reply.count(deleted);
     Ok(())
 }
