@@ -89,6 +89,39 @@ impl DoubleText {
             }
             self.finite(value.abs());
         }
+        self.as_str()
+    }
+
+    /// `value` with 17 significant digits, as C's `%.17g` prints it: what ZSCAN shows of large sorted sets.
+    pub fn format_17(&mut self, value: f64) -> &str {
+        if !value.is_finite() || value.trunc() == value && value.abs() < 1e17 {
+            return self.format(value);
+        }
+        self.len = 0;
+        let scientific = format!("{:.16e}", value.abs());
+        let (mantissa, exponent) = scientific.split_once('e').expect("LowerExp always writes an e");
+        let exponent: i32 = exponent.parse().expect("LowerExp writes a decimal exponent");
+        let mut digits = [0; DIGITS_MAX];
+        let mut len = 0;
+        for digit in mantissa.bytes().filter(u8::is_ascii_digit) {
+            digits[len] = digit;
+            len += 1;
+        }
+        while len > 1 && digits[len - 1] == b'0' {
+            len -= 1;
+        }
+        if value < 0.0 {
+            self.put(b"-");
+        }
+        if (-4..17).contains(&exponent) {
+            self.plain(&digits[..len], exponent);
+        } else {
+            self.scientific(&digits[..len], exponent, 2);
+        }
+        self.as_str()
+    }
+
+    fn as_str(&self) -> &str {
         std::str::from_utf8(&self.text[..self.len]).expect("numbers are printed in ASCII")
     }
 
@@ -102,31 +135,45 @@ impl DoubleText {
         let (len, last) = shortest_digits(value, &mut digits);
         let digits = &digits[..len];
         let exponent = last + len as i32 - 1;
-        let zeros = |count: i32| &b"00000000000000000000"[..count as usize];
-        if (0..8).contains(&last) {
-            self.put(digits);
-            self.put(zeros(last));
-        } else if last < 0 && (last > -7 || exponent.abs() < 4) {
-            // The point stands inside the digits or before them.
-            let whole = exponent + 1;
-            if whole > 0 {
-                self.put(&digits[..whole as usize]);
-                self.put(b".");
-                self.put(&digits[whole as usize..]);
-            } else {
-                self.put(b"0.");
-                self.put(zeros(-whole));
-                self.put(digits);
-            }
+        if (0..8).contains(&last) || last < 0 && (last > -7 || exponent.abs() < 4) {
+            self.plain(digits, exponent);
         } else {
-            self.put(&digits[..1]);
-            if len > 1 {
-                self.put(b".");
-                self.put(&digits[1..]);
-            }
-            self.put(if exponent < 0 { b"e-" } else { b"e+" });
-            self.put(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
+            self.scientific(digits, exponent, 1);
         }
+    }
+
+    /// The digits with a point where `exponent`, that of the first one, says.
+    fn plain(&mut self, digits: &[u8], exponent: i32) {
+        let zeros = |count: i32| &b"00000000000000000000"[..count as usize];
+        let (whole, len) = (exponent + 1, digits.len() as i32);
+        if whole >= len {
+            self.put(digits);
+            self.put(zeros(whole - len));
+        } else if whole > 0 {
+            self.put(&digits[..whole as usize]);
+            self.put(b".");
+            self.put(&digits[whole as usize..]);
+        } else {
+            self.put(b"0.");
+            self.put(zeros(-whole));
+            self.put(digits);
+        }
+    }
+
+    /// The digits with a point behind the first one and an exponent of at least `width` digits.
+    fn scientific(&mut self, digits: &[u8], exponent: i32, width: usize) {
+        self.put(&digits[..1]);
+        if digits.len() > 1 {
+            self.put(b".");
+            self.put(&digits[1..]);
+        }
+        self.put(if exponent < 0 { b"e-" } else { b"e+" });
+        let mut buffer = itoa::Buffer::new();
+        let exponent = buffer.format(exponent.unsigned_abs()).as_bytes();
+        if exponent.len() < width {
+            self.put(b"0");
+        }
+        self.put(exponent);
     }
 }
 
@@ -207,6 +254,26 @@ mod tests {
             (-0.0, "-0"),
         ] {
             assert_eq!(text.format(value), want);
+        }
+    }
+
+    #[test]
+    fn doubles_print_with_17_digits() {
+        let mut text = DoubleText::default();
+        for (value, want) in [
+            (5.15, "5.1500000000000004"),
+            (-3.76, "-3.7599999999999998"),
+            (0.5, "0.5"),
+            (-0.0, "-0"),
+            (42.0, "42"),
+            (1e17, "1e+17"),
+            (123456789012345678.0, "1.2345678901234568e+17"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (1.5e300, "1.5000000000000001e+300"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(text.format_17(value), want);
         }
     }
 }

@@ -184,10 +184,8 @@ fn add(ctx: &mut Context<'_>, args: Args<'_>, options: Options, first: usize) ->
     }
     let limits = limits(ctx);
     let set = ctx.keys.sorted_set_or_create(key)?;
-    if set.is_empty() {
-        let lengths = args.from(first + 1).step_by(2).map(<[u8]>::len);
-        set.expect(words / 2, lengths.max().unwrap_or(0), limits);
-    }
+    let lengths = args.from(first + 1).step_by(2).map(<[u8]>::len);
+    set.expect(words / 2, lengths.max().unwrap_or(0), limits);
     let mut tally = Tally::default();
     for at in (first..args.len()).step_by(2) {
         let given = args.float(at)?;

@@ -463,7 +463,9 @@ fn zdiffstore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 fn store_combined(ctx: &mut Context<'_>, args: Args<'_>, operation: (Operation, &'static str)) -> Ran {
     let query = Query::parse(ctx, args, operation, 2)?;
     let members = query.run(ctx.keys.space.db(ctx.keys.db), args);
-    let combined = SortedSet::from_sorted(members.into_iter(), limits(ctx));
+    let longest = members.iter().map(|(member, _)| member.len()).max();
+    let size = (members.len(), longest.unwrap_or(0));
+    let combined = SortedSet::from_sorted(members.into_iter(), size, limits(ctx));
     store(ctx, args.at(1), combined, operation.1);
     Ok(())
 }

@@ -293,24 +293,37 @@ impl<'a> Query<'a> {
             Bounds::Scores(scores) => scores.ranks(set),
             Bounds::Names(names) => names.ranks(set),
         };
-        self.limited(ranks)
+        self.limited(ranks, set)
     }
 
-    /// The part of `ranks` that LIMIT leaves; an offset below zero leaves nothing.
-    fn limited(&self, ranks: Range<usize>) -> Range<usize> {
-        let Ok(offset) = usize::try_from(self.offset) else {
+    /// The part of `ranks` that LIMIT leaves.
+    fn limited(&self, ranks: Range<usize>, set: &SortedSet) -> Range<usize> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let Some(first) = self.first(&ranks, set) else {
             return 0..0;
         };
-        let offset = offset.min(ranks.len());
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let len = (ranks.len() - offset).min(limit);
         if self.reverse {
-            let end = ranks.end - offset;
-            end - len..end
+            let end = first + 1;
+            ranks.start.max(end.saturating_sub(limit))..end
         } else {
-            let start = ranks.start + offset;
-            start..start + len
+            first..ranks.end.min(first.saturating_add(limit))
         }
+    }
+
+    /// The rank at which the offset begins. One below zero finds nothing in a small set; in a large one it counts from the far
+    /// end of the range, as it does in Valkey.
+    fn first(&self, ranks: &Range<usize>, set: &SortedSet) -> Option<usize> {
+        let from_far_end = self.offset < 0;
+        if from_far_end && set.encoding() == "listpack" {
+            return None;
+        }
+        let steps = if from_far_end { -1 - self.offset } else { self.offset };
+        let steps = usize::try_from(steps).ok().filter(|steps| *steps < ranks.len())?;
+        Some(if from_far_end == self.reverse {
+            ranks.start + steps
+        } else {
+            ranks.end - 1 - steps
+        })
     }
 }
 
@@ -372,7 +385,16 @@ fn zrangestore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let query = Query::parse(args, form)?;
     let limits = limits(ctx);
     let stored = match lookup(ctx, args.at(2))? {
-        Some(set) => SortedSet::from_sorted(set.range(query.ranks(set)), limits),
+        Some(set) => {
+            let ranks = query.ranks(set);
+            // By score and name Valkey does not know beforehand how many there will be.
+            let count = if matches!(query.bounds, Bounds::Ranks(..)) {
+                ranks.len()
+            } else {
+                0
+            };
+            SortedSet::from_sorted(set.range(ranks), (count, 0), limits)
+        }
         None => SortedSet::new(),
     };
     super::store(ctx, args.at(1), stored, "zrangestore");

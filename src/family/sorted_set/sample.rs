@@ -146,11 +146,18 @@ fn zscan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     ctx.reply.array(2);
     ctx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     ctx.reply.array(found.len() * if options.names_only { 1 } else { 2 });
+    // Valkey prints the scores of small sets with the fewest digits, those of large ones with 17.
+    let is_small = set.is_some_and(|set| set.encoding() == "listpack");
     let mut text = DoubleText::default();
     for (member, score) in found {
         ctx.reply.bulk(member);
         if !options.names_only {
-            ctx.reply.bulk(text.format(score).as_bytes());
+            let text = if is_small {
+                text.format(score)
+            } else {
+                text.format_17(score)
+            };
+            ctx.reply.bulk(text.as_bytes());
         }
     }
     Ok(())

@@ -527,3 +527,43 @@ fn draws_differ_when_they_must() {
         assert_eq!(names.len(), 4, "{drawn}");
     }
 }
+
+#[test]
+fn a_large_set_counts_offsets_below_zero_from_the_far_end() {
+    let mut bench = Bench::new();
+    bench.config.zset_max_listpack_entries = 3;
+    bench.check(&[
+        ("zadd z 1 a 2 b 3 c 4 d 5 e 6 f", ":6|"),
+        ("object encoding z", "$8|skiplist|"),
+        ("zrangebyscore z 2 5 limit -1 10", "*1|$1|e|"),
+        ("zrangebyscore z 2 5 limit -3 2", "*2|$1|c|$1|d|"),
+        ("zrangebyscore z 2 5 limit -4 2", "*2|$1|b|$1|c|"),
+        ("zrangebyscore z 2 5 limit -5 2", "*0|"),
+        ("zrevrangebyscore z 5 2 limit -2 10", "*2|$1|c|$1|b|"),
+        ("zrevrangebyscore z 5 2 limit -5 10", "*0|"),
+        ("zrevrangebyscore z 5 2 limit 1 1", "*1|$1|d|"),
+        ("zrangebyscore z 2 5 limit -9223372036854775808 10", "*0|"),
+        ("zrangebyscore z 2 5 limit 1 0", "*0|"),
+        ("zrevrangebyscore z 5 2 limit 1 0", "*0|"),
+    ]);
+}
+
+#[test]
+fn encodings_follow_the_limits_and_large_scans_print_17_digits() {
+    let mut bench = Bench::new();
+    bench.config.zset_max_listpack_entries = 3;
+    bench.check(&[
+        ("zadd z 1 a 2 b", ":2|"),
+        ("object encoding z", "$8|listpack|"),
+        ("zadd z 1 a 1 a 1 a 1 a", ":0|"),
+        ("object encoding z", "$8|skiplist|"),
+        ("zadd small 5.15 a", ":1|"),
+        ("zscan small 0", "*2|$1|0|*2|$1|a|$4|5.15|"),
+        ("zunionstore z 1 z", ":2|"),
+        ("object encoding z", "$8|listpack|"),
+        ("zadd z 3 c 4 d", ":2|"),
+        ("zremrangebyrank z 0 2", ":3|"),
+        ("zincrby z 1.15 d", "$4|5.15|"),
+        ("zscan z 0", "*2|$1|0|*2|$1|d|$18|5.1500000000000004|"),
+    ]);
+}

@@ -76,17 +76,24 @@ impl SortedSet {
         SortedSet(Form::Small(Packed::new()))
     }
 
-    /// A sorted set of members that are handed over in order, none of them twice.
-    pub fn from_sorted<'m>(members: impl Iterator<Item = (&'m [u8], f64)>, limits: Limits) -> Self {
+    /// A sorted set of members that are handed over in order, none of them twice; it begins as one for `count` members, the
+    /// longest of `value` bytes.
+    pub fn from_sorted<'m>(
+        members: impl Iterator<Item = (&'m [u8], f64)>,
+        (count, value): (usize, usize),
+        limits: Limits,
+    ) -> Self {
         let mut set = SortedSet::new();
+        set.expect(count, value, limits);
         members.for_each(|(member, score)| set.insert_new(member, score, limits));
         set
     }
 
-    /// Prepares an empty set for `count` members, the longest of `value` bytes.
+    /// Prepares for `count` more members, the longest of `value` bytes: more than a small set holds make it a large one,
+    /// even if some turn out to be there already.
     pub fn expect(&mut self, count: usize, value: usize, limits: Limits) {
-        if self.is_empty() && (count > limits.entries || value > limits.value) {
-            self.0 = Form::Large(Box::new(Tree::new()));
+        if count > limits.entries || value > limits.value {
+            self.enlarge();
         }
     }
 
