@@ -71,6 +71,11 @@ pub enum Purpose {
     Subscribe,
 }
 
+/// Replies of other shards that may be in flight to one connection, in bytes.
+const IN_FLIGHT_BYTES_MAX: u32 = 1 << 20;
+/// What a connection's first replies are taken to be, in bytes.
+const REPLY_BYTES_ASSUMED: u32 = 16 << 10;
+
 /// One connection.
 pub struct Connection {
     /// State that commands see.
@@ -97,6 +102,8 @@ pub struct Connection {
     pub flush_announced: bool,
     /// Whether the runtime was asked not to read.
     pub reading_paused: bool,
+    /// The size of the largest replies of late that came from other shards, in bytes.
+    reply_bytes_of_late: u32,
     /// Which shard it mostly asks.
     pub favourite: Favourite,
     /// Where it is to move once it waits for nothing.
@@ -119,6 +126,7 @@ impl Connection {
             flow: Flow::Ready,
             flush_announced: false,
             reading_paused: false,
+            reply_bytes_of_late: REPLY_BYTES_ASSUMED,
             favourite: Favourite::default(),
             moves_to: None,
         }
@@ -187,6 +195,17 @@ impl Connection {
             self.input_start = 0;
         }
         self.input = input;
+    }
+
+    /// How many replies of another shard may be in flight: as many as fit a budget, going by the replies of late.
+    pub fn in_flight_max(&self) -> u32 {
+        (IN_FLIGHT_BYTES_MAX / self.reply_bytes_of_late.max(1)).clamp(1, 1024)
+    }
+
+    /// Notes the size of a reply that came from another shard.
+    pub fn note_reply(&mut self, bytes: u32) {
+        let faded = self.reply_bytes_of_late - self.reply_bytes_of_late / 8;
+        self.reply_bytes_of_late = bytes.max(faded);
     }
 
     /// Bytes that wait to be sent, taken by the runtime or not.

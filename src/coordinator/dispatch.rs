@@ -29,8 +29,6 @@ pub(super) enum Target {
     Whole,
 }
 
-/// Replies in flight to one connection, at most.
-const OUTSTANDING_MAX: u32 = 1024;
 /// Unsent replies above which a connection's requests wait, in bytes.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
 /// The weight of a blocking command when choosing the shard that a connection should live on.
@@ -279,7 +277,7 @@ impl Node {
             0
         };
         let outstanding = before + 1;
-        let sealed = blocks || outstanding >= OUTSTANDING_MAX || conn.session.reply_mode != Default::default();
+        let sealed = blocks || outstanding >= conn.in_flight_max() || conn.session.reply_mode != Default::default();
         conn.flow = Flow::Flight {
             shard,
             outstanding,

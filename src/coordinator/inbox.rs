@@ -97,6 +97,7 @@ impl Node {
             return;
         };
         let mark = conn.reply.len();
+        conn.note_reply(reply.len);
         conn.reply
             .raw(&batch.bytes[reply.start as usize..reply.start as usize + reply.len as usize]);
         conn.finish_reply(mark);
