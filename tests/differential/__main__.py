@@ -17,6 +17,7 @@ import payload_suite
 import scenario
 import script_files
 import servers
+import state
 import wire
 from events import EventSuite
 from random_suite import RandomSuite
@@ -39,7 +40,7 @@ def options_of(argv):
     parser.add_argument("--seconds", type=float, default=86_400, help="stop random sequences after this time")
     parser.add_argument("--group", default="", help="session kinds, comma separated")
     parser.add_argument("--skip", default="", help="commands not to send, comma separated")
-    parser.add_argument("--suite", default="random,wire,sessions,blocking,events,payloads", help="what to run, comma separated")
+    parser.add_argument("--suite", default="random,wire,sessions,blocking,events,payloads,notifications,scripting", help="what to run, comma separated")
     parser.add_argument("--scripts", type=int, default=30, help="generated blocking scripts")
     parser.add_argument("--self-test", action="store_true", help="check that the harness finds planted faults")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of some twenty ports")
@@ -81,6 +82,7 @@ def run_suites(reference, others, resp_version, options):
     """All wanted suites of one protocol version; how much agreed, what failed."""
     random_suite = RandomSuite(reference, others, resp_version, options, say)
     available = random_suite.available
+    state.FIELD_EXPIRY = "hpexpiretime" in available
     generated = {}
     for seed in range(options.seed, options.seed + options.scripts):
         generated[f"generated {seed}"] = blocking.generated(seed, wild=False)
@@ -94,6 +96,9 @@ def run_suites(reference, others, resp_version, options):
         "payloads": lambda: payload_suite.run(reference, others, resp_version, options.seed, say),
         "blocking": lambda: scenario.run({**written, **generated}, reference, others, resp_version, say, available),
     }
+    for feature in script_files.FEATURES:
+        scripts = script_files.load((feature,))
+        suites[feature] = lambda scripts=scripts: scenario.run(scripts, reference, others, resp_version, say, available)
     compared, failures = 0, []
     for name in options.suite:
         try:

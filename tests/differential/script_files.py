@@ -9,6 +9,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "scripts"
 SESSIONS = ("connection", "transactions", "pubsub", "server")
 BLOCKING = ("blocking",)
+# Of features that a server may not have yet: each file is a suite of its own.
+FEATURES = ("notifications", "scripting")
 
 
 def load(files):

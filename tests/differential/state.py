@@ -73,6 +73,10 @@ def _type_by_letter(key):
     return TYPE_OF_GROUP.get(group)
 
 
+# Whether all servers know the expiry of fields.
+FIELD_EXPIRY = True
+
+
 def _content(key, kind):
     commands = []
     for template in CONTENT.get(kind, []):
@@ -80,7 +84,7 @@ def _content(key, kind):
         if None not in template:
             command.append(key)
         commands.append(command)
-    if kind == b"hash":
+    if kind == b"hash" and FIELD_EXPIRY:
         commands.append([b"HPEXPIRETIME", key, b"FIELDS", b"3", b"f1", b"f2", b"n1"])
     return commands
 
