@@ -241,6 +241,12 @@ impl Node {
         self.pump();
     }
 
+    /// Fetches what the first requests of several connections' input will touch into the cache: a hint, given before they are received.
+    pub fn prefetch_inputs(&self, inputs: &[&[u8]]) {
+        let keys = inputs.iter().filter_map(|input| crate::protocol::scout::first(input));
+        self.shard.prefetch(crate::base::id::DbIndex(0), keys);
+    }
+
     /// Fetches what the next messages will touch into the cache.
     fn prefetch(&self, batch: &Batch, messages: &[Message]) {
         let key = |message: &Message| match message {

@@ -24,9 +24,19 @@ impl Scouted {
 
 /// Looks at up to [`AHEAD`] whole requests; O(words).
 pub fn scout(input: &[u8]) -> Scouted {
+    look(input, AHEAD)
+}
+
+/// The second word of the first request, if that is whole.
+pub fn first(input: &[u8]) -> Option<&[u8]> {
+    let word = look(input, 1).words().next()?;
+    input.get(word.start as usize..)?.get(..word.len as usize)
+}
+
+fn look(input: &[u8], most: usize) -> Scouted {
     let mut found = Scouted::default();
     let mut at = 0;
-    while found.len < AHEAD {
+    while found.len < most {
         let Some((count, mut next)) = number(input, at, b'*') else {
             break;
         };

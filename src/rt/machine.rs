@@ -44,6 +44,8 @@ pub trait Machine {
     fn adopt(&mut self, conn: ConnId, moved: Box<Self::Moved>);
     /// How many connections the whole server accepts.
     fn connections_max(&self) -> usize;
+    /// Bytes that are about to be received, of several connections: a hint, so that the memory behind them can be fetched all at once.
+    fn prefetch(&self, _inputs: &[&[u8]]) {}
     /// Databases that were emptied, to be freed where it hurts nobody.
     fn take_emptied(&mut self) -> Vec<Db> {
         Vec::new()
@@ -52,6 +54,10 @@ pub trait Machine {
 
 impl Machine for Node {
     type Moved = Moved;
+
+    fn prefetch(&self, inputs: &[&[u8]]) {
+        Node::prefetch_inputs(self, inputs);
+    }
 
     fn take_emptied(&mut self) -> Vec<Db> {
         Node::take_emptied(self)

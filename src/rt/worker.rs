@@ -19,9 +19,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use io_uring::opcode;
 use io_uring::squeue::{self, Flags};
 use io_uring::types::Fd;
+use io_uring::{cqueue, opcode};
+use smallvec::SmallVec;
 
 use super::clock::{Clock, monotonic_us};
 use super::connection::Connections;
@@ -35,6 +36,7 @@ use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event};
 use crate::keyspace::Db;
+use crate::protocol::scout::AHEAD;
 
 /// After being told to end, connections have so long to take their last replies.
 const FAREWELL_US: u64 = 500_000;
@@ -157,19 +159,46 @@ impl<M: Machine> Worker<M> {
     }
 
     fn handle_completions(&mut self) -> io::Result<()> {
-        while let Some(completion) = self.ring.next() {
-            let token = Token::decode(completion.user_data());
-            let (result, flags) = (completion.result(), completion.flags());
-            match token.op {
-                Op::Receive => self.received(token, result, flags)?,
-                Op::Send => self.send_ended(token, result)?,
-                Op::Accept => self.accepted(token, result, flags)?,
-                Op::Bell => self.listen_to_bell()?,
-                Op::Ring => self.mesh.door(ShardId(token.index as u16)).bell().ring(),
-                Op::Ignored | Op::Rung => {}
+        loop {
+            let mut completions = SmallVec::<[cqueue::Entry; AHEAD]>::new();
+            completions.extend(std::iter::from_fn(|| self.ring.next()).take(AHEAD));
+            if completions.is_empty() {
+                return self.read_on();
+            }
+            if completions.len() > 1 {
+                self.announce(&completions);
+            }
+            for completion in completions {
+                self.handle_completion(&completion)?;
             }
         }
-        self.read_on()
+    }
+
+    /// Shows the machine what it is about to receive.
+    fn announce(&self, completions: &[cqueue::Entry]) {
+        let Some(buffers) = &self.buffers else { return };
+        let received = |completion: &cqueue::Entry| {
+            let length = usize::try_from(completion.result()).ok().filter(|length| *length > 0)?;
+            let is_receive = matches!(Token::decode(completion.user_data()).op, Op::Receive);
+            let id = cqueue::buffer_select(completion.flags()).filter(|_| is_receive)?;
+            Some(buffers.bytes(id, length))
+        };
+        let inputs: SmallVec<[&[u8]; AHEAD]> = completions.iter().filter_map(received).collect();
+        self.machine.prefetch(&inputs);
+    }
+
+    fn handle_completion(&mut self, completion: &cqueue::Entry) -> io::Result<()> {
+        let token = Token::decode(completion.user_data());
+        let (result, flags) = (completion.result(), completion.flags());
+        match token.op {
+            Op::Receive => self.received(token, result, flags)?,
+            Op::Send => self.send_ended(token, result)?,
+            Op::Accept => self.accepted(token, result, flags)?,
+            Op::Bell => self.listen_to_bell()?,
+            Op::Ring => self.mesh.door(ShardId(token.index as u16)).bell().ring(),
+            Op::Ignored | Op::Rung => {}
+        }
+        Ok(())
     }
 
     /// Does what the machine asks for, and what follows from it, until both are done.
