@@ -5,7 +5,7 @@ mod server;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
@@ -87,6 +87,25 @@ fn half_a_request_waits_for_the_rest_at_every_kernel_level() {
             "{}",
             server.log()
         );
+    }
+}
+
+#[test]
+fn a_client_that_ends_its_side_gets_the_replies_of_all_shards() {
+    for kernel in KERNELS {
+        let server = Server::start_with(&["--shards", "3"], &[("CORELANE_IO_URING", kernel)]);
+        let mut client = server.connect();
+        let requests: String = (0..500)
+            .map(|number| format!("SET key:{number} {number}\r\nGET key:{number}\r\n"))
+            .collect();
+        client.send(&requests);
+        client.stream().shutdown(Shutdown::Write).expect("it is connected");
+        for number in 0..500 {
+            assert_eq!(client.line(), "+OK", "{kernel} {number}");
+            client.line();
+            assert_eq!(client.line(), number.to_string());
+        }
+        assert!(client.is_at_end());
     }
 }
 

@@ -221,6 +221,14 @@ impl Node {
         self.pump();
     }
 
+    /// Whether other shards still work on what the connection has sent, so that its replies come although it sends no more.
+    pub fn is_answering(&self, id: ConnId) -> bool {
+        matches!(
+            self.conns.get(id.index()),
+            Some(Some(conn)) if matches!(conn.flow, Flow::Flight { .. } | Flow::Transaction(_) | Flow::Gathering(_))
+        )
+    }
+
     /// The connection is gone (end of file, error, or closed on request).
     pub fn closed(&mut self, id: ConnId) {
         let Some(conn) = self.take_conn(id) else { return };

@@ -20,6 +20,8 @@ pub trait Machine {
     fn open(&mut self, conn: ConnId, peer: Peer);
     /// Bytes that arrived.
     fn receive(&mut self, conn: ConnId, data: &[u8]);
+    /// Whether replies are to come although the connection sends no more.
+    fn is_answering(&self, conn: ConnId) -> bool;
     /// The connection is gone.
     fn closed(&mut self, conn: ConnId);
     /// A batch that a peer sent.
@@ -73,6 +75,10 @@ impl Machine for Node {
 
     fn receive(&mut self, conn: ConnId, data: &[u8]) {
         Node::receive(self, conn, data);
+    }
+
+    fn is_answering(&self, conn: ConnId) -> bool {
+        Node::is_answering(self, conn)
     }
 
     fn closed(&mut self, conn: ConnId) {

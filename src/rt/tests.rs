@@ -226,9 +226,12 @@ fn a_client_that_ends_its_side_gets_its_replies() {
     for level in LEVELS {
         let server = Server::start(2, level);
         let mut client = server.connect();
-        client.send("echo 1\nbig 3000000\necho 2\n");
+        // Replies of other shards, and of a shard to which it moves, are replies too.
+        client.send("echo 1\nhop 1 h\nmove 1\nmove 0\nhop 1 i\nbig 3000000\necho 2\n");
         client.stream.shutdown(Shutdown::Write).expect("it is connected");
-        assert_eq!(client.line(), "1");
+        for reply in ["1", "h", "moved", "moved", "i"] {
+            assert_eq!(client.line(), reply, "{level:?}");
+        }
         assert_eq!(client.line().len(), 2_999_999);
         assert_eq!(client.line(), "2");
         assert!(client.is_at_end(), "{level:?}");

@@ -170,6 +170,10 @@ impl Machine for Lines {
         self.advance(conn.0);
     }
 
+    fn is_answering(&self, conn: ConnId) -> bool {
+        self.sessions.get(&conn.0).is_some_and(|session| session.busy)
+    }
+
     fn closed(&mut self, conn: ConnId) {
         assert!(self.sessions.remove(&conn.0).is_some(), "a connection closes once");
         self.events.retain(|event| {

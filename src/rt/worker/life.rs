@@ -48,11 +48,23 @@ impl<M: Machine> Worker<M> {
 
     /// Wants the connection on another shard.
     pub(super) fn leave(&mut self, conn: ConnId, to: ShardId) {
+        // Also when the client has ended its side meanwhile: the other shard finds that out again, after its input.
         if let Some(connection) = self.connections.get(conn)
-            && connection.phase == Phase::Open
+            && matches!(connection.phase, Phase::Open | Phase::Ending)
         {
             connection.phase = Phase::Leaving(to);
             self.unsettled.push(conn);
+        }
+    }
+
+    /// The client ended its side. One that moves goes on to do so: its new shard comes to the same end of its input.
+    pub(super) fn input_ended(&mut self, conn: ConnId) {
+        if self
+            .connections
+            .get(conn)
+            .is_some_and(|connection| connection.phase == Phase::Open)
+        {
+            self.end(conn);
         }
     }
 
@@ -105,7 +117,8 @@ impl<M: Machine> Worker<M> {
 
     fn settle_ending(&mut self, conn: ConnId) -> io::Result<()> {
         self.flush(conn)?;
-        if self.connections.get(conn).is_some_and(|connection| !connection.sending) {
+        let sending = self.connections.get(conn).is_some_and(|connection| connection.sending);
+        if !sending && !self.machine.is_answering(conn) {
             return self.break_off(conn);
         }
         self.lingering_at_us.get_or_insert(self.now.mono_us + LINGER_US);

@@ -97,7 +97,7 @@ impl<M: Machine> Worker<M> {
 
     fn receive_ended(&mut self, conn: ConnId, result: i32) -> io::Result<()> {
         match -result {
-            0 if self.buffers.is_some() => self.end(conn),
+            0 if self.buffers.is_some() => self.input_ended(conn),
             libc::ENOBUFS => add(&self.door().counters.buffers_exhausted, 1),
             code if code <= 0 => {}
             libc::ECANCELED | libc::EAGAIN | libc::EINTR => {}
@@ -140,7 +140,7 @@ impl<M: Machine> Worker<M> {
                     }
                 }
                 0 => {
-                    self.end(conn);
+                    self.input_ended(conn);
                     return Ok(());
                 }
                 _ => return self.read_failed(conn, &io::Error::last_os_error()),
