@@ -36,7 +36,7 @@ fn check(seed: u64, shape: Shape) -> Result<u64, String> {
 
 #[test]
 fn every_history_is_strictly_serializable() {
-    for seed in seeds(2_000) {
+    for seed in seeds(10_000) {
         if let Err(error) = check(seed, shape(seed)) {
             panic!("{error}");
         }
