@@ -20,6 +20,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
 #[rustfmt::skip] // A line each, so that families are added side by side.
 const FAMILIES: &[&[&[Command]]] = &[
     command::COMMANDS,
+    family::bitmap::COMMANDS,
     family::connection::COMMANDS,
     family::generic::COMMANDS,
     family::hash::COMMANDS,

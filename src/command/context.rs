@@ -6,7 +6,7 @@ use crate::base::hash::table_hash;
 use crate::base::id::{ClientId, DbIndex, ShardId};
 use crate::base::time::{Now, UnixMillis};
 use crate::config::Config;
-use crate::keyspace::{Db, Entry, Keyspace, Place};
+use crate::keyspace::{Db, Entry, Keyspace, Place, StringRef};
 use crate::protocol::reply::Reply;
 use crate::types::{Hash, Kind, List, Set, SortedSet};
 
@@ -131,6 +131,14 @@ impl Keys<'_> {
         };
         self.effects.hits += 1;
         Some(self.space.db(self.db).at(place))
+    }
+
+    /// The string at `key`, for a command that only reads; an error when it is something else.
+    pub fn lookup_string(&mut self, key: &[u8]) -> Result<Option<StringRef<'_>>, Error> {
+        match self.lookup(key) {
+            None => Ok(None),
+            Some(entry) => entry.as_string().map(Some).ok_or(Error::WrongType),
+        }
     }
 
     /// The entry at `key`, for a command that changes the value in place; the caller records the change.

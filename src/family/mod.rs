@@ -1,5 +1,6 @@
 //! The command families: each command is one `const` entry beside its function. A family imports no other family.
 
+pub mod bitmap;
 pub mod connection;
 pub mod generic;
 pub mod hash;

@@ -1,5 +1,6 @@
 //! The value types: pure data structures, no keys, no commands, no clock.
 
+pub mod bits;
 mod dict;
 pub mod hash;
 pub mod list;

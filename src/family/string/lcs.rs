@@ -1,6 +1,5 @@
 //! LCS: the longest common subsequence of two strings.
 
-use super::bytes_of;
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, Ran};
 
 /// LCS.
@@ -98,7 +97,7 @@ fn lcs(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 fn operand(ctx: &mut Context<'_>, key: &[u8]) -> Option<Vec<u8>> {
     match ctx.keys.lookup(key) {
         None => Some(Vec::new()),
-        Some(entry) => entry.as_string().map(|string| bytes_of(string).into_owned()),
+        Some(entry) => entry.as_string().map(|string| string.bytes().into_owned()),
     }
 }
 

@@ -10,8 +10,6 @@ mod set_many;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
 use crate::command::{Command, Context, Error};
 use crate::keyspace::{Entry, StringRef};
 
@@ -28,14 +26,6 @@ pub const COMMANDS: &[&[Command]] = &[
 /// The string in `entry`; an error when it is something else.
 fn string_in(entry: &Entry) -> Result<StringRef<'_>, Error> {
     entry.as_string().ok_or(Error::WrongType)
-}
-
-/// The bytes of a string, made of digits when it is stored as an integer.
-fn bytes_of(string: StringRef<'_>) -> Cow<'_, [u8]> {
-    match string {
-        StringRef::Bytes(bytes) => bytes.into(),
-        StringRef::Int(number) => itoa::Buffer::new().format(number).as_bytes().to_vec().into(),
-    }
 }
 
 /// Whether a string's bytes equal `bytes`.

@@ -1,7 +1,7 @@
 //! Commands that return strings or parts of them; those that change only the expiry, too.
 
 use super::options::{Accepts, Expiry, FORMS, Options};
-use super::{bytes_of, reply_value, string_in};
+use super::{reply_value, string_in};
 use crate::base::range;
 use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::keyspace::StringRef;
@@ -153,7 +153,7 @@ fn getrange(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.reply.bulk(b"");
         return Ok(());
     };
-    let bytes = bytes_of(string_in(entry)?);
+    let bytes = string_in(entry)?.bytes();
     let part = if start < 0 && end < 0 && start > end {
         0..0
     } else {

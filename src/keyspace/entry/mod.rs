@@ -4,6 +4,7 @@ mod block;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::base::number::parse_i64;
@@ -37,6 +38,16 @@ pub enum StringRef<'a> {
     Int(i64),
     /// Stored as bytes.
     Bytes(&'a [u8]),
+}
+
+impl<'a> StringRef<'a> {
+    /// The bytes that clients read: an integer's digits are made.
+    pub fn bytes(self) -> Cow<'a, [u8]> {
+        match self {
+            StringRef::Bytes(bytes) => bytes.into(),
+            StringRef::Int(number) => itoa::Buffer::new().format(number).as_bytes().to_vec().into(),
+        }
+    }
 }
 
 /// A stored value.
