@@ -184,6 +184,12 @@ impl Keys<'_> {
         }
     }
 
+    /// Records that `count` fields of the hash at `key` have expired or been given an expiry in the past, and are gone.
+    pub fn fields_expired(&mut self, key: &[u8], count: usize) {
+        self.effects.expired_fields += count as u64;
+        self.changed(key, Class::Hash, "hexpired");
+    }
+
     /// Puts a whole entry in place and answers what it replaces, unless that has expired; the caller records the change.
     pub fn insert(&mut self, entry: Entry) -> Option<Entry> {
         let now = self.now_ms();

@@ -113,6 +113,8 @@ pub struct Effects {
     pub publishes: Vec<Published>,
     /// Keys that expired on access or by the cycle.
     pub expired: u64,
+    /// Fields of hashes that expired, by commands or by the cycle.
+    pub expired_fields: u64,
     /// Lookups of commands that only read, which found a key.
     pub hits: u64,
     /// Lookups of commands that only read, which found none.

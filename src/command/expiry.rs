@@ -1,4 +1,6 @@
-//! How words spell when something expires: EX, PX, EXAT, PXAT and the commands that imply one of them.
+//! How words spell when something expires (EX, PX, EXAT, PXAT and the commands that imply one of them) and on which condition.
+
+use std::ops::Range;
 
 use super::args::Args;
 use super::error::Error;
@@ -68,6 +70,69 @@ impl ExpiryForm {
         let amount = args.int(at)?;
         let deadline = self.deadline(amount, now).filter(|_| amount > 0);
         deadline.ok_or(Error::InvalidExpire(command))
+    }
+
+    /// As [`ExpiryForm::positive_deadline`] where 0 is allowed too.
+    pub fn deadline_from_now_on(
+        self,
+        args: Args<'_>,
+        at: usize,
+        now: UnixMillis,
+        command: &'static str,
+    ) -> Result<UnixMillis, Error> {
+        let amount = args.int(at)?;
+        let deadline = self.deadline(amount, now).filter(|_| amount >= 0);
+        deadline.ok_or(Error::InvalidExpire(command))
+    }
+}
+
+/// What the present expiry must be like for a new one to replace it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExpiryCondition {
+    /// There must be none.
+    none: bool,
+    /// There must be one.
+    some: bool,
+    /// It must be earlier; none is later than all.
+    later: bool,
+    /// It must be later.
+    earlier: bool,
+}
+
+impl ExpiryCondition {
+    /// Reads the words at `words`, all of which must be conditions.
+    pub fn parse(args: Args<'_>, words: Range<usize>) -> Result<Self, Error> {
+        let mut condition = ExpiryCondition::default();
+        for at in words {
+            if args.is(at, "NX") {
+                condition.none = true;
+            } else if args.is(at, "XX") {
+                condition.some = true;
+            } else if args.is(at, "GT") {
+                condition.later = true;
+            } else if args.is(at, "LT") {
+                condition.earlier = true;
+            } else {
+                return Err(Error::quoting("ERR Unsupported option ", args.at(at), ""));
+            }
+        }
+        if condition.none && (condition.some || condition.later || condition.earlier) {
+            return Err(Error::Text(
+                "ERR NX and XX, GT or LT options at the same time are not compatible",
+            ));
+        }
+        if condition.later && condition.earlier {
+            return Err(Error::Text("ERR GT and LT options at the same time are not compatible"));
+        }
+        Ok(condition)
+    }
+
+    /// Whether a new expiry may replace the present one.
+    pub fn holds(&self, present: Option<UnixMillis>, new: UnixMillis) -> bool {
+        !(self.none && present.is_some()
+            || self.some && present.is_none()
+            || self.later && present.is_none_or(|present| new <= present)
+            || self.earlier && present.is_some_and(|present| new >= present))
     }
 }
 

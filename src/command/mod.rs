@@ -19,7 +19,7 @@ pub use args::{Args, Span};
 pub use context::{Caller, Context, Keys};
 pub use effects::{Change, Class, Effects};
 pub use error::Error;
-pub use expiry::ExpiryForm;
+pub use expiry::{ExpiryCondition, ExpiryForm};
 pub use key::{Find, Key, KeyFlags};
 pub use local::{Local, Part, Text};
 pub use multi_pop::MultiPop;

@@ -265,6 +265,8 @@ pub struct Arg {
     pub token: Option<&'static str>,
     /// How documentation shows it, when not by its name.
     pub display: Option<&'static str>,
+    /// The key specification that it belongs to, for what is no key itself.
+    pub key_spec: Option<u8>,
     /// Since which version.
     pub since: Option<&'static str>,
     /// May be left out.
@@ -283,6 +285,7 @@ impl Arg {
             kind,
             token: None,
             display: None,
+            key_spec: None,
             since: None,
             optional: false,
             multiple: false,
@@ -344,6 +347,12 @@ impl Arg {
     /// Shown as `text`.
     pub const fn display(mut self, text: &'static str) -> Self {
         self.display = Some(text);
+        self
+    }
+
+    /// Belongs to the key specification with this index, though it is no key.
+    pub const fn of_key(mut self, spec: u8) -> Self {
+        self.key_spec = Some(spec);
         self
     }
 

@@ -256,6 +256,7 @@ impl Local for Here<'_> {
                 node.conns.iter().flatten().filter(|conn| is_blocked(conn)).count() as i64,
             ),
             ("expired_keys", effects.expired as i64),
+            ("expired_fields", effects.expired_fields as i64),
             ("keyspace_hits", effects.hits as i64),
             ("keyspace_misses", effects.misses as i64),
         ]);
@@ -273,6 +274,7 @@ impl Local for Here<'_> {
     fn reset_counters(&mut self) {
         self.node.counters = Default::default();
         let effects = &mut self.node.shard.effects;
-        (effects.expired, effects.hits, effects.misses) = (0, 0, 0);
+        (effects.expired, effects.expired_fields) = (0, 0);
+        (effects.hits, effects.misses) = (0, 0);
     }
 }

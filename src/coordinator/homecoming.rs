@@ -38,6 +38,7 @@ impl Node {
     fn send_home(&mut self, tx: &mut Tx, waits: &Waits) {
         let effects = &mut self.shard.effects;
         effects.expired += tx.effects.expired;
+        effects.expired_fields += tx.effects.expired_fields;
         effects.hits += tx.effects.hits;
         effects.misses += tx.effects.misses;
         let mut first = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::entry::Entry;
 use super::table::{KeyHash, Place, ProcessHash, Table};
+use crate::base::due::DueQueue;
 use crate::base::rng::Rng;
 use crate::base::time::UnixMillis;
 
@@ -11,8 +12,37 @@ pub struct Db {
     table: Table,
     /// Bytes of all entries, but for what has happened to the open one.
     entry_bytes: usize,
-    /// The entry that was handed out to be changed, and its bytes before.
-    open: Option<(Place, usize)>,
+    /// The hashes of which a field expires, by the time of the first that does.
+    fields_due: DueQueue,
+    /// The entry that was handed out to be changed, and what was counted of it before.
+    open: Option<(Place, Counted)>,
+}
+
+/// What a database counts of an entry.
+#[derive(Clone, Copy)]
+struct Counted {
+    bytes: usize,
+    field_due: Option<UnixMillis>,
+}
+
+impl Counted {
+    #[inline]
+    fn of(entry: &Entry) -> Self {
+        Counted {
+            bytes: entry.heap_bytes(),
+            field_due: entry.field_due(),
+        }
+    }
+}
+
+/// A hash of which fields have expired.
+pub struct FieldsTaken {
+    /// Its key.
+    pub key: Box<[u8]>,
+    /// How many fields were taken out.
+    pub count: usize,
+    /// The entry, when no field was left and it was taken out too.
+    pub emptied: Option<Entry>,
 }
 
 fn hash(key: &[u8]) -> u64 {
@@ -38,22 +68,51 @@ impl Db {
     /// Bytes that table and entries take, as [`Entry::heap_bytes`] counts; O(1).
     pub fn used_bytes(&self) -> usize {
         let entry_bytes = match self.open {
-            Some((place, before)) => self.entry_bytes + self.table.get(place).heap_bytes() - before,
+            Some((place, before)) => self.entry_bytes + self.table.get(place).heap_bytes() - before.bytes,
             None => self.entry_bytes,
         };
-        entry_bytes + self.table.bytes()
+        entry_bytes + self.table_bytes()
     }
 
-    /// Bytes of the table without its entries; O(1).
+    /// Bytes of the table and of the order of expiries without the entries; O(1).
     pub fn table_bytes(&self) -> usize {
-        self.table.bytes()
+        self.table.bytes() + self.fields_due.heap_bytes()
+    }
+
+    /// Number of hashes of which a field expires, but for what has happened to the open entry.
+    pub fn volatile_hashes_len(&self) -> usize {
+        self.fields_due.len()
     }
 
     /// Counts what has happened to the entry that was handed out.
     #[inline]
     fn close(&mut self) {
         if let Some((place, before)) = self.open.take() {
-            self.entry_bytes = self.entry_bytes + self.table.get(place).heap_bytes() - before;
+            let entry = self.table.get(place);
+            let after = Counted::of(entry);
+            self.entry_bytes = self.entry_bytes + after.bytes - before.bytes;
+            if before.field_due != after.field_due {
+                let hash = hash(entry.key());
+                self.fields_due.change(hash, before.field_due, after.field_due);
+            }
+        }
+    }
+
+    /// Counts an entry that has come.
+    fn count(&mut self, entry: &Entry) {
+        let counted = Counted::of(entry);
+        self.entry_bytes += counted.bytes;
+        if counted.field_due.is_some() {
+            self.fields_due.change(hash(entry.key()), None, counted.field_due);
+        }
+    }
+
+    /// Counts an entry that has gone.
+    fn uncount(&mut self, entry: &Entry) {
+        let counted = Counted::of(entry);
+        self.entry_bytes -= counted.bytes;
+        if counted.field_due.is_some() {
+            self.fields_due.change(hash(entry.key()), counted.field_due, None);
         }
     }
 
@@ -74,7 +133,7 @@ impl Db {
     pub fn at_mut(&mut self, place: Place) -> &mut Entry {
         self.close();
         let entry = self.table.get_mut(place);
-        self.open = Some((place, entry.heap_bytes()));
+        self.open = Some((place, Counted::of(entry)));
         entry
     }
 
@@ -82,23 +141,23 @@ impl Db {
     pub fn remove_at(&mut self, place: Place) -> Entry {
         self.close();
         let entry = self.table.remove(place);
-        self.entry_bytes -= entry.heap_bytes();
+        self.uncount(&entry);
         entry
     }
 
     /// Puts in an entry whose key is not there.
     pub fn insert_new(&mut self, hash: u64, entry: Entry) -> Place {
         self.close();
-        self.entry_bytes += entry.heap_bytes();
+        self.count(&entry);
         self.table.insert_new(hash, entry)
     }
 
     /// Puts an entry in the place of another with the same key and answers that one.
     pub fn replace_at(&mut self, place: Place, entry: Entry) -> Entry {
         self.close();
-        self.entry_bytes += entry.heap_bytes();
+        self.count(&entry);
         let replaced = self.table.replace(place, entry);
-        self.entry_bytes -= replaced.heap_bytes();
+        self.uncount(&replaced);
         replaced
     }
 
@@ -163,8 +222,36 @@ impl Db {
     pub fn take_expired(&mut self, now: UnixMillis, limit: usize) -> Vec<Entry> {
         self.close();
         let taken = self.table.take_expired(now, limit);
-        self.entry_bytes -= taken.iter().map(Entry::heap_bytes).sum::<usize>();
+        taken.iter().for_each(|entry| self.uncount(entry));
         taken
+    }
+
+    /// Takes out up to `limit` fields of hashes that have expired at `now`, and the hashes that they leave empty. O(1) when nothing is due.
+    pub fn take_expired_fields(&mut self, now: UnixMillis, limit: usize) -> Vec<FieldsTaken> {
+        self.close();
+        let mut taken = Vec::new();
+        let mut left = limit;
+        while left > 0
+            && let Some((due, hash)) = self.fields_due.first().filter(|(due, _)| *due <= now)
+        {
+            let place = self.table.find_by(hash, |entry| entry.field_due() == Some(due));
+            let place = place.expect("a hash of which a field is due is in the table");
+            let entry = self.at_mut(place);
+            let fields = entry.hash_mut().expect("only hashes have fields");
+            let count = fields.take_expired(now, left);
+            let is_empty = fields.is_empty();
+            let key = entry.key().into();
+            left -= count;
+            self.close();
+            let emptied = is_empty.then(|| self.remove_at(place));
+            taken.push(FieldsTaken { key, count, emptied });
+        }
+        taken
+    }
+
+    /// A time before which no field of a hash expires; `None` when none ever does.
+    pub fn next_field_expiry(&self) -> Option<UnixMillis> {
+        self.fields_due.first().map(|(due, _)| due)
     }
 
     /// A time before which no key expires; `None` when none ever does.
@@ -192,5 +279,17 @@ impl Db {
     #[inline]
     pub fn prefetch_entry(&self, hash: u64) {
         self.table.prefetch_entry(hash);
+    }
+
+    /// Panics when an invariant does not hold.
+    #[cfg(test)]
+    pub fn check(&mut self) {
+        self.close();
+        self.table.check();
+        let mut due = DueQueue::default();
+        for entry in self.table.iter() {
+            due.change(hash(entry.key()), None, entry.field_due());
+        }
+        assert_eq!(format!("{:?}", self.fields_due), format!("{due:?}"));
     }
 }

@@ -23,7 +23,7 @@ pub struct Keyspace {
 /// What happened to whole databases, for the shard to tell watchers and waiters.
 pub enum Upheaval {
     /// A database was emptied; its old contents, to be freed where that hurts nobody.
-    Emptied(DbIndex, Db),
+    Emptied(DbIndex, Box<Db>),
     /// Two databases were exchanged.
     Swapped(DbIndex, DbIndex),
 }
@@ -63,7 +63,7 @@ impl Keyspace {
         let contents = self.dbs[db.index()].clear();
         let keys = contents.len();
         if keys > 0 {
-            self.upheavals.push(Upheaval::Emptied(db, contents));
+            self.upheavals.push(Upheaval::Emptied(db, Box::new(contents)));
         }
         keys
     }

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::hash::table_hash;
 use crate::base::time::UnixMillis;
-use crate::types::List;
+use crate::types::hash::{Limits, Setting, Ttl};
 use crate::types::list::End;
+use crate::types::{Hash, List};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -17,6 +18,8 @@ enum Step {
     Expire(u8, Option<i64>),
     Remove(u8),
     TakeExpired(i64),
+    Field(u8, u8, Option<i64>),
+    TakeFields(i64, usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -29,6 +32,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (key(), proptest::option::of(0i64..10)).prop_map(|(key, at)| Step::Expire(key, at)),
         2 => key().prop_map(Step::Remove),
         1 => (0i64..10).prop_map(Step::TakeExpired),
+        4 => (key(), 0u8..3, proptest::option::of(0i64..10)).prop_map(|(key, field, at)| Step::Field(key, field, at)),
+        1 => (0i64..10, 0usize..4).prop_map(|(now, limit)| Step::TakeFields(now, limit)),
     ]
 }
 
@@ -49,6 +54,40 @@ fn apply(db: &mut Db, step: &Step) {
         Step::Expire(key, at) => drop(db.set_expiry(&[key], at.map(UnixMillis))),
         Step::Remove(key) => drop(db.remove(&[key])),
         Step::TakeExpired(now) => drop(db.take_expired(UnixMillis(now), 5)),
+        Step::Field(key, field, at) => {
+            if db.get(&[key]).is_none() {
+                db.insert(Entry::new(&[key], Hash::new()));
+            }
+            if let Some(hash) = db.get_mut(&[key]).and_then(Entry::hash_mut) {
+                let ttl = at.map_or(Ttl::Never, |at| Ttl::At(UnixMillis(at)));
+                hash.set(&[field], b"value", Setting { ttl, ..SETTING });
+            }
+        }
+        Step::TakeFields(now, limit) => take_fields(db, UnixMillis(now), limit),
+    }
+}
+
+const SETTING: Setting = Setting {
+    limits: Limits {
+        entries: 2,
+        value_bytes: 64,
+    },
+    now: UnixMillis(i64::MIN),
+    ttl: Ttl::Never,
+};
+
+/// What is taken out must be due, as much as there is or is wanted, and no empty hash stays.
+fn take_fields(db: &mut Db, now: UnixMillis, limit: usize) {
+    let due = |db: &Db| {
+        let hashes = db.iter().filter_map(Entry::hash);
+        hashes.map(|hash| hash.len() - hash.live_len(now)).sum::<usize>()
+    };
+    let before = due(db);
+    let taken = db.take_expired_fields(now, limit);
+    assert_eq!(taken.iter().map(|taken| taken.count).sum::<usize>(), before.min(limit));
+    assert_eq!(due(db), before - before.min(limit));
+    for taken in taken {
+        assert_eq!(taken.emptied.is_some(), db.get(&taken.key).is_none());
     }
 }
 
@@ -62,6 +101,7 @@ proptest! {
             apply(&mut db, step);
             let entries: usize = db.iter().map(Entry::heap_bytes).sum();
             prop_assert_eq!(db.used_bytes(), entries + db.table_bytes());
+            db.check();
         }
     }
 }

@@ -45,7 +45,7 @@ impl Shard {
             match upheaval {
                 Upheaval::Emptied(db, contents) => {
                     self.watches.bump_where(db, |key| contents.get(key).is_some());
-                    self.emptied.push(contents);
+                    self.emptied.push(*contents);
                 }
                 Upheaval::Swapped(one, other) => {
                     let existed = |key: &[u8]| [one, other].iter().any(|&db| space.db(db).get(key).is_some());

@@ -17,7 +17,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::session::Watched;
-use crate::command::{Args, Attempt, Command, Effects, Exec, Subscriptions};
+use crate::command::{Args, Attempt, Class, Command, Effects, Exec, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::{Db, Keyspace};
 use crate::protocol::reply::Reply;
@@ -588,23 +588,31 @@ impl Shard {
         })
     }
 
-    /// Removes keys that have expired; about `limit` at most. Tells whether more may be due.
+    /// Removes keys and fields of hashes that have expired; about `limit` of each at most. Tells whether more may be due.
     pub fn expire_due(&mut self, limit: usize, out: &mut Outbox) -> bool {
         let now = self.now.unix_ms();
         let Some(space) = self.keyspace.as_deref_mut() else {
             return false;
         };
-        let mut left = limit;
+        let (mut left, mut fields_left) = (limit, limit);
         let mut more = false;
         for db in (0..space.databases()).map(|db| DbIndex(db as u32)) {
             let taken = space.db_mut(db).take_expired(now, left);
             left -= taken.len();
             self.effects.expired += taken.len() as u64;
             for entry in &taken {
-                self.effects
-                    .changed(db, entry.key(), crate::command::Class::Expired, "expired");
+                self.effects.changed(db, entry.key(), Class::Expired, "expired");
             }
-            more |= space.db(db).next_expiry_hint().is_some_and(|at| at <= now);
+            for taken in space.db_mut(db).take_expired_fields(now, fields_left) {
+                fields_left -= taken.count;
+                self.effects.expired_fields += taken.count as u64;
+                self.effects.changed(db, &taken.key, Class::Expired, "hexpired");
+                if taken.emptied.is_some() {
+                    self.effects.event(db, &taken.key, Class::Generic, "del");
+                }
+            }
+            let due = [space.db(db).next_expiry_hint(), space.db(db).next_field_expiry()];
+            more |= due.into_iter().flatten().any(|at| at <= now);
         }
         if self.has_aftermath() {
             self.settle(out);

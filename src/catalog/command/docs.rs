@@ -98,7 +98,7 @@ fn write_arg(arg: &Arg, reply: &mut Reply) {
     };
     let key = match arg.kind {
         ArgKind::Key(spec) => Some(spec),
-        _ => None,
+        _ => arg.key_spec,
     };
     let flags: Vec<&str> = [
         (arg.optional, "optional"),

@@ -1,8 +1,8 @@
 //! Commands that set or clear when a key expires.
 
-use crate::base::time::UnixMillis;
 use crate::command::{
-    Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, ExpiryForm, Flags, Group, Key, KeyFlags, Ran,
+    Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, ExpiryCondition, ExpiryForm, Flags, Group, Key,
+    KeyFlags, Ran,
 };
 
 const KEYS: &[Key] = &[Key::at(1).flags(KeyFlags::RW | KeyFlags::UPDATE)];
@@ -76,54 +76,6 @@ pub const COMMANDS: &[Command] = &[
         .run(Exec::Keys(persist)),
 ];
 
-/// What the present expiry must be like for a new one to replace it.
-#[derive(Default)]
-struct Condition {
-    /// There must be none.
-    none: bool,
-    /// There must be one.
-    some: bool,
-    /// It must be earlier; none is later than all.
-    later: bool,
-    /// It must be later.
-    earlier: bool,
-}
-
-impl Condition {
-    fn parse(args: Args<'_>) -> Result<Self, Error> {
-        let mut condition = Condition::default();
-        for at in 3..args.len() {
-            if args.is(at, "NX") {
-                condition.none = true;
-            } else if args.is(at, "XX") {
-                condition.some = true;
-            } else if args.is(at, "GT") {
-                condition.later = true;
-            } else if args.is(at, "LT") {
-                condition.earlier = true;
-            } else {
-                return Err(Error::quoting("ERR Unsupported option ", args.at(at), ""));
-            }
-        }
-        if condition.none && (condition.some || condition.later || condition.earlier) {
-            return Err(Error::Text(
-                "ERR NX and XX, GT or LT options at the same time are not compatible",
-            ));
-        }
-        if condition.later && condition.earlier {
-            return Err(Error::Text("ERR GT and LT options at the same time are not compatible"));
-        }
-        Ok(condition)
-    }
-
-    fn holds(&self, present: Option<UnixMillis>, new: UnixMillis) -> bool {
-        !(self.none && present.is_some()
-            || self.some && present.is_none()
-            || self.later && present.is_none_or(|present| new <= present)
-            || self.earlier && present.is_some_and(|present| new >= present))
-    }
-}
-
 fn expire(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     set_deadline(ctx, args, ExpiryForm::EX, "expire")
 }
@@ -142,7 +94,7 @@ fn pexpireat(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn set_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: ExpiryForm, command: &'static str) -> Ran {
     let key = args.at(1);
-    let condition = Condition::parse(args)?;
+    let condition = ExpiryCondition::parse(args, 3..args.len())?;
     let now = ctx.keys.now_ms();
     let deadline = form.deadline(args.int(2)?, now).ok_or(Error::InvalidExpire(command))?;
     let present = ctx.keys.get(key).map(|entry| entry.expires_at());

@@ -1,9 +1,10 @@
 //! Commands that count: fields whose values spell numbers.
 
-use super::limits;
+use super::setting;
 use crate::base::extended::Extended;
 use crate::base::number::parse_i64;
 use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::types::hash::{Found, Ttl};
 
 const KEYS: &[Key] = &[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE)];
 
@@ -39,15 +40,16 @@ pub const COMMANDS: &[Command] = &[
 
 fn hincrby(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let (key, field, increment) = (args.at(1), args.at(2), args.int(3)?);
-    let limits = limits(ctx.config);
+    let setting = setting(ctx, Ttl::Keep);
     // A hash that has just been made always takes the increment, so that no error leaves it empty.
     let hash = ctx.keys.hash_or_create(key)?;
-    let number = match hash.get(field) {
+    let number = match hash.get(field, setting.now) {
         Some(value) => parse_i64(value).ok_or(Error::Text("ERR hash value is not an integer"))?,
         None => 0,
     };
     let sum = number.checked_add(increment).ok_or(Error::Overflow)?;
-    hash.set(field, itoa::Buffer::new().format(sum).as_bytes(), limits);
+    let found = hash.set(field, itoa::Buffer::new().format(sum).as_bytes(), setting);
+    tell_expired(ctx, key, found);
     ctx.keys.changed(key, Class::Hash, "hincrby");
     ctx.reply.int(sum);
     Ok(())
@@ -59,16 +61,23 @@ fn hincrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     if increment.is_infinite() {
         return Err(Error::Text("ERR value is NaN or Infinity"));
     }
-    let limits = limits(ctx.config);
+    let setting = setting(ctx, Ttl::Keep);
     // As for HINCRBY: the sum of 0 and a finite number is one.
     let hash = ctx.keys.hash_or_create(key)?;
-    let number = match hash.get(field) {
+    let number = match hash.get(field, setting.now) {
         Some(value) => Extended::parse(value).ok_or(Error::Text("ERR hash value is not a float"))?,
         None => Extended::from(0),
     };
     let sum = number.checked_add(increment).ok_or(Error::FloatResult)?.format();
-    hash.set(field, sum.as_bytes(), limits);
+    let found = hash.set(field, sum.as_bytes(), setting);
+    tell_expired(ctx, key, found);
     ctx.keys.changed(key, Class::Hash, "hincrbyfloat");
     ctx.reply.bulk(sum.as_bytes());
     Ok(())
+}
+
+fn tell_expired(ctx: &mut Context<'_>, key: &[u8], found: Found) {
+    if found == Found::Expired {
+        ctx.keys.fields_expired(key, 1);
+    }
 }

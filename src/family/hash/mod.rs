@@ -1,17 +1,20 @@
 //! Commands on hashes.
 
 mod count;
+mod expire;
+mod fields;
 mod random;
 mod read;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod ttl;
+mod with_expiry;
 mod write;
 
-use crate::command::{Command, Error, Key, KeyFlags, Keys};
-use crate::config::Config;
+use crate::command::{Command, Context, Error, Key, KeyFlags, Keys};
 use crate::types::Hash;
-use crate::types::hash::Limits;
+use crate::types::hash::{Limits, Setting, Ttl};
 
 /// The family, file by file.
 pub const COMMANDS: &[&[Command]] = &[
@@ -20,6 +23,9 @@ pub const COMMANDS: &[&[Command]] = &[
     count::COMMANDS,
     random::COMMANDS,
     scan::COMMANDS,
+    expire::COMMANDS,
+    ttl::COMMANDS,
+    with_expiry::COMMANDS,
 ];
 
 /// The hash is read, and what is in it returned.
@@ -27,11 +33,15 @@ const READS: &[Key] = &[Key::at(1).read()];
 /// The hash is looked at.
 const LOOKS: &[Key] = &[Key::at(1).flags(KeyFlags::RO)];
 
-/// Up to where hashes stay packed.
-fn limits(config: &Config) -> Limits {
-    Limits {
-        entries: config.hash_max_listpack_entries,
-        value_bytes: config.hash_max_listpack_value,
+/// How a command sets fields.
+fn setting(ctx: &Context<'_>, ttl: Ttl) -> Setting {
+    Setting {
+        limits: Limits {
+            entries: ctx.config.hash_max_listpack_entries,
+            value_bytes: ctx.config.hash_max_listpack_value,
+        },
+        now: ctx.keys.now_ms(),
+        ttl,
     }
 }
 

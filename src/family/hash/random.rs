@@ -33,9 +33,10 @@ const REPEATS_MAX: u64 = 1 << 24;
 const OUT_OF_RANGE: Error = Error::Text("ERR value is out of range");
 
 fn hrandfield(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now = ctx.keys.now_ms();
     if args.len() == 2 {
         let hash = lookup(&mut ctx.keys, args.at(1))?;
-        match hash.and_then(|hash| hash.random(ctx.rng)) {
+        match hash.and_then(|hash| hash.random(ctx.rng, now)) {
             Some((field, _)) => ctx.reply.bulk(field),
             None => ctx.reply.null(),
         }
@@ -55,13 +56,19 @@ fn hrandfield(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     };
     if count >= 0 {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let drawn = hash.sample(count, ctx.rng);
+        let drawn = hash.sample(count, ctx.rng, now);
         begin(ctx.reply, drawn.len(), with_values);
         drawn.into_iter().for_each(|pair| write(ctx.reply, pair, with_values));
     } else if count.unsigned_abs() <= REPEATS_MAX {
-        let count = count.unsigned_abs() as usize;
+        let urn = hash.urn(now);
+        // All fields may have expired.
+        let count = if urn.is_empty() {
+            0
+        } else {
+            count.unsigned_abs() as usize
+        };
         begin(ctx.reply, count, with_values);
-        let drawn = (0..count).filter_map(|_| hash.random(ctx.rng));
+        let drawn = (0..count).filter_map(|_| urn.draw(ctx.rng));
         drawn.for_each(|pair| write(ctx.reply, pair, with_values));
     } else {
         return Err(OUT_OF_RANGE);

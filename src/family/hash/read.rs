@@ -84,8 +84,9 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn hget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now = ctx.keys.now_ms();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
-    match hash.and_then(|hash| hash.get(args.at(2))) {
+    match hash.and_then(|hash| hash.get(args.at(2), now)) {
         Some(value) => ctx.reply.bulk(value),
         None => ctx.reply.null(),
     }
@@ -93,11 +94,12 @@ fn hget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hmget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now = ctx.keys.now_ms();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     let fields = args.from(2);
     ctx.reply.array(fields.len());
     for field in fields {
-        match hash.and_then(|hash| hash.get(field)) {
+        match hash.and_then(|hash| hash.get(field, now)) {
             Some(value) => ctx.reply.bulk(value),
             None => ctx.reply.null(),
         }
@@ -106,9 +108,10 @@ fn hmget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hgetall(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now = ctx.keys.now_ms();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
-    ctx.reply.map(hash.map_or(0, Hash::len));
-    for (field, value) in hash.into_iter().flat_map(Hash::iter) {
+    ctx.reply.map(hash.map_or(0, |hash| hash.live_len(now)));
+    for (field, value) in hash.into_iter().flat_map(|hash| hash.iter(now)) {
         ctx.reply.bulk(field);
         ctx.reply.bulk(value);
     }
@@ -116,21 +119,24 @@ fn hgetall(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hkeys(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now = ctx.keys.now_ms();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
-    ctx.reply.array(hash.map_or(0, Hash::len));
-    let pairs = hash.into_iter().flat_map(Hash::iter);
+    ctx.reply.array(hash.map_or(0, |hash| hash.live_len(now)));
+    let pairs = hash.into_iter().flat_map(|hash| hash.iter(now));
     pairs.for_each(|(field, _)| ctx.reply.bulk(field));
     Ok(())
 }
 
 fn hvals(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now = ctx.keys.now_ms();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
-    ctx.reply.array(hash.map_or(0, Hash::len));
-    let pairs = hash.into_iter().flat_map(Hash::iter);
+    ctx.reply.array(hash.map_or(0, |hash| hash.live_len(now)));
+    let pairs = hash.into_iter().flat_map(|hash| hash.iter(now));
     pairs.for_each(|(_, value)| ctx.reply.bulk(value));
     Ok(())
 }
 
+/// Fields that have expired count until they are taken out, as in Valkey.
 fn hlen(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     ctx.reply.count(hash.map_or(0, Hash::len));
@@ -138,15 +144,17 @@ fn hlen(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hexists(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now = ctx.keys.now_ms();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
-    let found = hash.is_some_and(|hash| hash.get(args.at(2)).is_some());
+    let found = hash.is_some_and(|hash| hash.get(args.at(2), now).is_some());
     ctx.reply.int(i64::from(found));
     Ok(())
 }
 
 fn hstrlen(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now = ctx.keys.now_ms();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
-    let value = hash.and_then(|hash| hash.get(args.at(2)));
+    let value = hash.and_then(|hash| hash.get(args.at(2), now));
     ctx.reply.count(value.map_or(0, <[u8]>::len));
     Ok(())
 }

@@ -28,6 +28,7 @@ pub const COMMANDS: &[Command] = &[Command::new(
 
 fn hscan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let from = cursor(args, 2)?;
+    let now = ctx.keys.now_ms();
     // What is wrong with the options of a hash that is not there goes unnoticed, as in Valkey.
     let hash = match ctx.keys.lookup(args.at(1)) {
         None => None,
@@ -39,7 +40,7 @@ fn hscan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let mut page = Reply::default();
     let mut count = 0;
     let next = hash.map_or(0, |(hash, options)| {
-        hash.scan(from, options.count, &mut |field, value| {
+        hash.scan(from, options.count, now, &mut |field, value| {
             if !options.matches(field) {
                 return;
             }

@@ -1,7 +1,8 @@
 //! Commands that set and delete fields.
 
-use super::limits;
+use super::setting;
 use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::types::hash::{Found, Ttl};
 
 const PAIR: &[Arg] = &[Arg::string("field"), Arg::string("value")];
 
@@ -59,13 +60,18 @@ fn set_pairs(ctx: &mut Context<'_>, args: Args<'_>, command: &str) -> Result<usi
         return Err(Error::Arity(command.into()));
     }
     let key = args.at(1);
-    let limits = limits(ctx.config);
+    let setting = setting(ctx, Ttl::Never);
     let hash = ctx.keys.hash_or_create(key)?;
-    hash.will_grow(limits, args.from(2));
+    hash.will_grow(setting.limits, args.from(2));
     let mut words = args.from(2);
-    let mut added = 0;
+    let (mut added, mut expired) = (0, 0);
     while let (Some(field), Some(value)) = (words.next(), words.next()) {
-        added += usize::from(hash.set(field, value, limits));
+        let found = hash.set(field, value, setting);
+        added += usize::from(found.is_new());
+        expired += usize::from(found == Found::Expired);
+    }
+    if expired > 0 {
+        ctx.keys.fields_expired(key, expired);
     }
     ctx.keys.changed(key, Class::Hash, "hset");
     Ok(added)
@@ -85,12 +91,14 @@ fn hmset(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn hsetnx(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let (key, field) = (args.at(1), args.at(2));
-    let limits = limits(ctx.config);
+    let setting = setting(ctx, Ttl::Never);
     let hash = ctx.keys.hash_or_create(key)?;
-    let missing = hash.get(field).is_none();
+    let missing = hash.get(field, setting.now).is_none();
     if missing {
-        hash.will_grow(limits, args.from(2));
-        hash.set(field, args.at(3), limits);
+        hash.will_grow(setting.limits, args.from(2));
+        if hash.set(field, args.at(3), setting) == Found::Expired {
+            ctx.keys.fields_expired(key, 1);
+        }
         ctx.keys.changed(key, Class::Hash, "hset");
     }
     ctx.reply.int(i64::from(missing));
@@ -99,11 +107,12 @@ fn hsetnx(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn hdel(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let key = args.at(1);
+    let now = ctx.keys.now_ms();
     let Some(hash) = ctx.keys.hash_mut(key)? else {
         ctx.reply.int(0);
         return Ok(());
     };
-    let deleted = args.from(2).filter(|field| hash.remove(field)).count();
+    let deleted = args.from(2).filter(|field| hash.remove(field, now)).count();
     let emptied = hash.is_empty();
     if deleted > 0 {
         ctx.keys.changed(key, Class::Hash, "hdel");

@@ -222,6 +222,11 @@ impl Entry {
         self.own_bytes() + collection
     }
 
+    /// When the first field of a hash expires; O(1).
+    pub fn field_due(&self) -> Option<UnixMillis> {
+        self.hash().and_then(Hash::next_due)
+    }
+
     /// Decides between "embstr" and "raw" for bytes just stored. The name stays when an expiry comes or goes, as in Valkey.
     fn name_encoding(&mut self, raw: bool) {
         let too_long = match self.value() {

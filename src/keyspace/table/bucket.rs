@@ -57,11 +57,11 @@ impl Bucket {
         Slots(!not_zero & HIGH)
     }
 
-    /// The slot of the entry with this key.
+    /// The slot of an entry with this fingerprint for which `is` holds.
     #[inline]
-    pub fn find(&self, fingerprint: u8, key: &[u8]) -> Option<usize> {
+    pub fn find(&self, fingerprint: u8, is: impl Fn(&Entry) -> bool) -> Option<usize> {
         self.marked(fingerprint)
-            .find(|&slot| self.slots[slot].as_ref().is_some_and(|entry| entry.key() == key))
+            .find(|&slot| self.slots[slot].as_ref().is_some_and(&is))
     }
 
     /// The entries that may be the one looked for.

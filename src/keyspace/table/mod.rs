@@ -118,8 +118,14 @@ impl<H: KeyHash> Table<H> {
     /// Where the entry with this key is.
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
+        self.find_by(hash, |entry| entry.key() == key)
+    }
+
+    /// Where an entry is for which `is` holds, among those that may have this hash.
+    #[inline]
+    pub fn find_by(&self, hash: u64, is: impl Fn(&Entry) -> bool) -> Option<Place> {
         let segment = self.segment_of(hash)?;
-        let spot = self.segments[segment].find(hash, key)?;
+        let spot = self.segments[segment].find(hash, is)?;
         let segment = segment as u32;
         Some(Place { segment, spot })
     }

@@ -145,14 +145,14 @@ impl Segment {
         if next == self.buckets.len() { 0 } else { next }
     }
 
-    /// Where the entry with this key is.
+    /// Where an entry is for which `is` holds, among those that may have this hash.
     #[inline]
-    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Spot> {
+    pub fn find(&self, hash: u64, is: impl Fn(&Entry) -> bool) -> Option<Spot> {
         let fingerprint = fingerprint(hash);
         let mut at = self.home(hash);
         for _ in 0..self.buckets.len() {
             let bucket = &self.buckets[at];
-            if let Some(slot) = bucket.find(fingerprint, key) {
+            if let Some(slot) = bucket.find(fingerprint, &is) {
                 let (bucket, slot) = (at as u32, slot as u8);
                 return Some(Spot { bucket, slot });
             }

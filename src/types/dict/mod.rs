@@ -152,12 +152,27 @@ impl<T: Item> Dict<T> {
         true
     }
 
-    /// Takes the item called `name` out.
-    pub fn remove(&mut self, name: &[u8]) -> Option<T> {
+    /// Hands the item called `name`, if it is there, to `change`, which must keep the name.
+    pub fn change<R>(&mut self, name: &[u8], change: impl FnOnce(&mut T) -> R) -> Option<R> {
         let hash = table_hash(name);
         let at = self.segment_of(order_of(hash))?;
+        let item = self.segments[at].items.find_mut(hash, |item| item.name() == name)?;
+        let before = item.heap_bytes();
+        let result = change(item);
+        self.item_bytes = self.item_bytes + item.heap_bytes() - before;
+        Some(result)
+    }
+
+    /// Takes the item called `name` out.
+    pub fn remove(&mut self, name: &[u8]) -> Option<T> {
+        self.remove_by(table_hash(name), |item| item.name() == name)
+    }
+
+    /// Takes out an item for which `is` holds, among those whose name has this hash ([`table_hash`]).
+    pub fn remove_by(&mut self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<T> {
+        let at = self.segment_of(order_of(hash))?;
         let segment = &mut self.segments[at];
-        let found = segment.items.find_entry(hash, |item| item.name() == name).ok()?;
+        let found = segment.items.find_entry(hash, is).ok()?;
         let (item, _) = found.remove();
         self.len -= 1;
         self.item_bytes -= item.heap_bytes();

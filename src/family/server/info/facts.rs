@@ -9,8 +9,8 @@ use crate::command::{Local, Part};
 pub struct Facts {
     texts: BTreeMap<&'static str, String>,
     numbers: BTreeMap<&'static str, i64>,
-    /// By database: keys, keys that expire.
-    pub databases: BTreeMap<i64, [i64; 2]>,
+    /// By database: keys, keys that expire, hashes of which a field expires.
+    pub databases: BTreeMap<i64, [i64; 3]>,
     /// By shard: its own numbers.
     pub shards: Vec<BTreeMap<&'static str, i64>>,
 }
@@ -34,10 +34,11 @@ impl Facts {
                     *total + *number
                 };
             }
-            for database in part.numbers.chunks_exact(3) {
-                let total = facts.databases.entry(database[0]).or_default();
-                total[0] += database[1];
-                total[1] += database[2];
+            for database in part.numbers.chunks_exact(4) {
+                let totals = facts.databases.entry(database[0]).or_default();
+                for (total, number) in totals.iter_mut().zip(&database[1..]) {
+                    *total += number;
+                }
             }
             facts.shards.push(part.fields.iter().copied().collect());
         }
@@ -101,8 +102,8 @@ fn keys(local: &mut dyn Local, part: &mut Part) {
         tables += db.table_bytes();
         keys += db.len();
         if !db.is_empty() {
-            part.numbers
-                .extend([index as i64, db.len() as i64, db.volatile_len() as i64]);
+            let counted = [index, db.len(), db.volatile_len(), db.volatile_hashes_len()];
+            part.numbers.extend(counted.map(|number| number as i64));
         }
     }
     part.fields.extend([

@@ -98,10 +98,10 @@ fn peak(facts: &Facts) -> i64 {
 }
 
 fn databases(facts: &Facts, text: &mut String) {
-    for (db, [keys, expires]) in &facts.databases {
+    for (db, [keys, expires, hashes]) in &facts.databases {
         line(
             text,
-            format_args!("db{db}:keys={keys},expires={expires},avg_ttl=0,keys_with_volatile_items=0"),
+            format_args!("db{db}:keys={keys},expires={expires},avg_ttl=0,keys_with_volatile_items={hashes}"),
         );
     }
 }
@@ -371,7 +371,7 @@ const STATS: &[Field] = &[
     Fixed("sync_partial_ok", "0"),
     Fixed("sync_partial_err", "0"),
     Fact("expired_keys", "0"),
-    Fixed("expired_fields", "0"),
+    Fact("expired_fields", "0"),
     Fixed("expired_stale_perc", "0.00"),
     Fixed("expired_keys_with_volatile_items_stale_perc", "0.00"),
     Fixed("expired_time_cap_reached_count", "0"),

@@ -1,5 +1,7 @@
 //! The hash commands against replies and events of Valkey 9.1.2.
 
+mod expiry;
+
 use crate::family::testing::{Bench, check_script};
 
 #[test]
