@@ -9,6 +9,13 @@ pub use crate::protocol::request::Span;
 /// The longest timeout in seconds: its end, as Unix milliseconds, must fit 63 bits for the next centuries.
 const TIMEOUT_MAX_S: f64 = (i64::MAX - (1 << 43)) as f64 / 1000.0;
 
+impl Span {
+    /// The word's place as a range.
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.start as usize + self.len as usize
+    }
+}
+
 /// The words of a request, the command's name first (a subcommand's name is word 1).
 #[derive(Clone, Copy, Debug)]
 pub struct Args<'a> {
@@ -17,7 +24,7 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    /// Words that lie in `bytes` at `spans`; every span must lie inside.
+    /// Words that lie in `bytes` at `spans`, one behind the other; every span must lie inside.
     pub fn new(bytes: &'a [u8], spans: &'a [Span]) -> Self {
         Args { bytes, spans }
     }
@@ -61,6 +68,21 @@ impl<'a> Args<'a> {
     pub fn is(&self, at: usize, token: &str) -> bool {
         self.get(at)
             .is_some_and(|word| word.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// Copies the words, with what lies between them, to the end of `bytes`, and their places there to `spans`: one copy however many there are.
+    pub fn append_to(&self, bytes: &mut Vec<u8>, spans: &mut Vec<Span>) {
+        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
+            return;
+        };
+        let moved = |span: &Span, base: usize| Span {
+            start: u32::try_from(base + (span.start - first.start) as usize)
+                .expect("requests are limited far below 4 GiB"),
+            len: span.len,
+        };
+        let base = bytes.len();
+        bytes.extend_from_slice(&self.bytes[first.start as usize..last.range().end]);
+        spans.extend(self.spans.iter().map(|span| moved(span, base)));
     }
 
     /// Word `at` as an integer.

@@ -90,6 +90,8 @@ pub struct Connection {
     pub parser: Option<Box<RequestParser>>,
     /// The length of the request at the front of `input`, when it has been parsed but could not start.
     pub parsed: Option<usize>,
+    /// How many bytes at the front of what is unprocessed have been looked at ahead.
+    pub scouted_bytes: usize,
     /// Replies that the runtime has not taken.
     pub reply: Reply,
     /// Messages that its own command has published to it: they follow the command's reply.
@@ -120,6 +122,7 @@ impl Connection {
             deadline_us: None,
             parser: None,
             parsed: None,
+            scouted_bytes: 0,
             reply: Reply::default(),
             own_messages: Reply::default(),
             sending_bytes: 0,

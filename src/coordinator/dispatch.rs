@@ -55,7 +55,7 @@ impl Node {
         };
         let mut at = 0;
         let mut between_requests = true;
-        let mut scouted = 0;
+        let mut scouted = std::mem::take(&mut conn.scouted_bytes);
         while at < data.len() && may_start(conn) {
             let rest = &data[at..];
             let consumed = match conn.parsed.take() {
@@ -94,6 +94,7 @@ impl Node {
                 scouted = at + self.look_ahead(conn, &data[at..]);
             }
         }
+        conn.scouted_bytes = scouted.saturating_sub(at);
         between_requests &= conn.parsed.is_none();
         if between_requests {
             self.spare_parsers.push(parser);

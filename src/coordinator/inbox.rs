@@ -1,9 +1,9 @@
 //! Takes in what other shards (and this core's own) say, and lets connections go on.
 
 use super::connection::{Connection, Flow, Purpose};
-use super::node::Node;
+use super::node::{Lane, Node};
 use crate::base::id::{ClientId, ConnId, ShardId};
-use crate::protocol::request::Span;
+use crate::protocol::scout::AHEAD;
 use crate::shard::message::{Batch, Claim, Message, Served};
 
 impl Node {
@@ -12,15 +12,11 @@ impl Node {
         let own = self.shard.id;
         loop {
             let mut busy = false;
-            let mut replies = std::mem::take(self.out.replies(own));
-            busy |= !replies.is_empty();
-            for message in replies.messages.drain(..).collect::<Vec<_>>() {
-                self.take_in(own, &replies, message);
-            }
-            let mut requests = std::mem::take(self.out.requests(own));
-            busy |= !requests.is_empty();
-            for message in requests.messages.drain(..).collect::<Vec<_>>() {
-                self.take_in(own, &requests, message);
+            for lane in [Lane::Reply, Lane::Request] {
+                if let Some(batch) = self.take_batch(own, lane) {
+                    busy = true;
+                    self.take_in_all(own, batch);
+                }
             }
             // After what they asked of this shard before: a client must not wait twice because it has not left yet.
             while let Some(id) = self.resumable.pop_front() {
@@ -36,6 +32,22 @@ impl Node {
         }
     }
 
+    /// Handles a batch of `from`, and keeps its memory.
+    pub(super) fn take_in_all(&mut self, from: ShardId, mut batch: Batch) {
+        let mut messages = std::mem::take(&mut batch.messages);
+        {
+            let mut left = messages.drain(..);
+            while !left.as_slice().is_empty() {
+                self.prefetch(&batch, left.as_slice());
+                for message in left.by_ref().take(AHEAD) {
+                    self.take_in(from, &batch, message);
+                }
+            }
+        }
+        batch.messages = messages;
+        self.out.reuse(batch);
+    }
+
     /// Handles one message of `from`.
     pub(super) fn take_in(&mut self, from: ShardId, batch: &Batch, message: Message) {
         match message {
@@ -43,7 +55,12 @@ impl Node {
             Message::Subscription(subscription) => self.note_subscription(from, *subscription),
             Message::Publish(published) => self.fan_out(&published, None),
             Message::Feed(line) => self.feed_monitors(&line),
-            Message::Done { conn, client, reply } => self.finish_flight(conn, client, batch, reply),
+            Message::Done {
+                conn,
+                client,
+                reply,
+                count,
+            } => self.finish_flight(conn, client, &batch.bytes[reply.range()], count),
             Message::Waiting { conn, client, claim } => self.start_waiting_elsewhere(from, conn, client, claim),
             Message::Served(served) => self.finish_blocking(from, *served),
             Message::Woken(woken) => self.start_woken(from, *woken),
@@ -92,18 +109,17 @@ impl Node {
         self.put_conn(id, conn);
     }
 
-    fn finish_flight(&mut self, id: ConnId, client: ClientId, batch: &Batch, reply: Span) {
+    fn finish_flight(&mut self, id: ConnId, client: ClientId, replies: &[u8], count: u32) {
         let Some(mut conn) = self.take_client(id, client) else {
             return;
         };
         let mark = conn.reply.len();
-        conn.note_reply(reply.len);
-        conn.reply
-            .raw(&batch.bytes[reply.start as usize..reply.start as usize + reply.len as usize]);
+        conn.note_reply(replies.len() as u32 / count);
+        conn.reply.raw(replies);
         conn.finish_reply(mark);
         match &mut conn.flow {
-            Flow::Flight { outstanding, .. } if *outstanding > 1 => {
-                *outstanding -= 1;
+            Flow::Flight { outstanding, .. } if *outstanding > count => {
+                *outstanding -= count;
                 self.put_conn(id, conn);
             }
             Flow::Flight { .. } => self.ready(id, conn),

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::protocol::request::RequestParser;
 use crate::protocol::scout::AHEAD;
 use crate::shard::Shard;
+pub use crate::shard::message::Lane;
 use crate::shard::message::{Batch, Message, Outbox};
 use crate::shard::router::{Router, RuleError};
 
@@ -30,15 +31,6 @@ pub struct Peer {
     pub local_address: Box<str>,
     /// Came over the unix socket or from the loopback interface.
     pub local: bool,
-}
-
-/// Which of the two lanes to a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Work asked for.
-    Request,
-    /// Answers and returns; never blocked by requests.
-    Reply,
 }
 
 /// What the runtime must do for a connection after a pass.
@@ -238,14 +230,8 @@ impl Node {
     }
 
     /// A batch that a peer sent; batches of one peer's lane arrive in order.
-    pub fn deliver(&mut self, from: ShardId, mut batch: Batch) {
-        let mut messages = std::mem::take(&mut batch.messages).into_iter();
-        while !messages.as_slice().is_empty() {
-            self.prefetch(&batch, messages.as_slice());
-            for message in messages.by_ref().take(AHEAD) {
-                self.take_in(from, &batch, message);
-            }
-        }
+    pub fn deliver(&mut self, from: ShardId, batch: Batch) {
+        self.take_in_all(from, batch);
         self.pump();
     }
 
@@ -256,7 +242,7 @@ impl Node {
     }
 
     /// Fetches what the next messages will touch into the cache.
-    fn prefetch(&self, batch: &Batch, messages: &[Message]) {
+    pub(super) fn prefetch(&self, batch: &Batch, messages: &[Message]) {
         let key = |message: &Message| match message {
             Message::Run { words, .. } => batch.args(*words).get(1),
             _ => None,
@@ -322,22 +308,12 @@ impl Node {
 
     /// What this pass has for `to`; the runtime puts it into the lane, or back by [`Node::put_back`] when the lane is full.
     pub fn take_batch(&mut self, to: ShardId, lane: Lane) -> Option<Batch> {
-        let batch = self.lane(to, lane);
-        (!batch.is_empty()).then(|| std::mem::take(batch))
-    }
-
-    fn lane(&mut self, to: ShardId, lane: Lane) -> &mut Batch {
-        match lane {
-            Lane::Request => self.out.requests(to),
-            Lane::Reply => self.out.replies(to),
-        }
+        self.out.take(to, lane)
     }
 
     /// A batch for which the lane had no room; call before anything else is put in (in the same pass): it stays first in order.
     pub fn put_back(&mut self, to: ShardId, lane: Lane, batch: Batch) {
-        let slot = self.lane(to, lane);
-        assert!(slot.is_empty(), "a batch is put back before more is said");
-        *slot = batch;
+        self.out.put_back(to, lane, batch);
     }
 
     /// Takes a connection out to move it to another shard; `None` when it is gone.

@@ -32,9 +32,8 @@ impl Shard {
     /// Answers a request whose encoded reply lies at `reply` in the lane's arena, now or after the wake-ups that it has started. A client's later
     /// answers stay behind its earlier ones.
     pub(super) fn answer(&mut self, origin: Origin, reply: Span, out: &mut Outbox) {
-        let Origin { shard, conn, client } = origin;
         if self.wakes.is_empty() && self.deferred.is_empty() {
-            return out.reply(shard, Message::Done { conn, client, reply });
+            return out.done(origin, reply);
         }
         let wakes = std::mem::take(&mut self.wakes);
         let earlier = self
@@ -43,9 +42,9 @@ impl Shard {
             .rev()
             .find(|deferred| deferred.concerns(origin));
         if wakes.is_empty() && earlier.is_none() {
-            return out.reply(shard, Message::Done { conn, client, reply });
+            return out.done(origin, reply);
         }
-        let bytes = &out.replies(shard).bytes;
+        let bytes = &out.replies(origin.shard).bytes;
         let reply = bytes[reply.start as usize..reply.start as usize + reply.len as usize].to_vec();
         let answer = Answer::Done { origin, reply };
         match earlier {
@@ -96,13 +95,9 @@ impl Shard {
             for answer in deferred.answers {
                 match answer {
                     Answer::Settled { home, tx } => out.reply(home, Message::Settled { tx }),
-                    Answer::Done {
-                        origin: Origin { shard, conn, client },
-                        reply,
-                    } => {
-                        let lane = out.replies(shard);
-                        let reply = crate::command::args::append(&mut lane.bytes, &reply);
-                        lane.messages.push(Message::Done { conn, client, reply });
+                    Answer::Done { origin, reply } => {
+                        let reply = crate::command::args::append(&mut out.replies(origin.shard).bytes, &reply);
+                        out.done(origin, reply);
                     }
                 }
             }

@@ -39,10 +39,7 @@ impl Batch {
     /// Copies the words of a request into the arena.
     pub fn words(&mut self, args: Args<'_>) -> Words {
         let start = self.spans.len() as u32;
-        for word in args.iter() {
-            let span = crate::command::args::append(&mut self.bytes, word);
-            self.spans.push(span);
-        }
+        args.append_to(&mut self.bytes, &mut self.spans);
         Words {
             start,
             len: args.len() as u32,
@@ -168,11 +165,12 @@ pub enum Message {
     /// A line for the receiver's MONITOR clients.
     Feed(Arc<[u8]>),
 
-    /// The reply to `Run` or `Block`, encoded in the batch's arena.
+    /// Replies to `Run` or `Block`, encoded back to back in the batch's arena: as many as `count`.
     Done {
         conn: ConnId,
         client: ClientId,
         reply: Span,
+        count: u32,
     },
     /// `Run` of a blocking command found nothing: the client is registered.
     Waiting {
@@ -342,10 +340,25 @@ pub struct Published {
     pub payload: Box<[u8]>,
 }
 
+/// Which of the two lanes to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Work asked for.
+    Request,
+    /// Answers and returns; never blocked by requests.
+    Reply,
+}
+
 /// What one shard has for each other in this pass, itself included.
 pub struct Outbox {
     lanes: Vec<Lanes>,
+    /// Empty batches whose memory the next ones use.
+    spare: Vec<Batch>,
 }
+
+/// Empty batches kept for reuse, and the largest arena worth keeping, in bytes.
+const SPARE_BATCHES_MAX: usize = 16;
+const SPARE_ARENA_BYTES_MAX: usize = 256 << 10;
 
 #[derive(Default)]
 struct Lanes {
@@ -353,11 +366,46 @@ struct Lanes {
     replies: Batch,
 }
 
+impl Lanes {
+    fn lane(&mut self, lane: Lane) -> &mut Batch {
+        match lane {
+            Lane::Request => &mut self.requests,
+            Lane::Reply => &mut self.replies,
+        }
+    }
+}
+
 impl Outbox {
     /// Empty lanes to `shards` shards.
     pub fn new(shards: u16) -> Self {
         Outbox {
             lanes: (0..shards).map(|_| Lanes::default()).collect(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Takes what there is for `to`.
+    pub fn take(&mut self, to: ShardId, lane: Lane) -> Option<Batch> {
+        let slot = self.lanes[to.index()].lane(lane);
+        if slot.is_empty() {
+            return None;
+        }
+        Some(std::mem::replace(slot, self.spare.pop().unwrap_or_default()))
+    }
+
+    /// Puts back what was taken, before anything else is said to `to`.
+    pub fn put_back(&mut self, to: ShardId, lane: Lane, batch: Batch) {
+        let slot = self.lanes[to.index()].lane(lane);
+        assert!(slot.is_empty(), "a batch is put back before more is said");
+        let unused = std::mem::replace(slot, batch);
+        self.reuse(unused);
+    }
+
+    /// Keeps the memory of a batch that has been dealt with.
+    pub fn reuse(&mut self, mut batch: Batch) {
+        if self.spare.len() < SPARE_BATCHES_MAX && batch.bytes.capacity() <= SPARE_ARENA_BYTES_MAX {
+            batch.clear();
+            self.spare.push(batch);
         }
     }
 
@@ -374,6 +422,31 @@ impl Outbox {
     /// Adds a request without words.
     pub fn request(&mut self, to: ShardId, message: Message) {
         self.requests(to).messages.push(message);
+    }
+
+    /// Adds the encoded reply for a client, which lies at `reply` in the lane's arena. Replies of one client that follow each other are one message.
+    pub fn done(&mut self, origin: Origin, reply: Span) {
+        let Origin { shard, conn, client } = origin;
+        let messages = &mut self.replies(shard).messages;
+        if let Some(Message::Done {
+            client: before,
+            reply: replies,
+            count,
+            ..
+        }) = messages.last_mut()
+            && *before == client
+            && replies.start + replies.len == reply.start
+        {
+            replies.len += reply.len;
+            *count += 1;
+            return;
+        }
+        messages.push(Message::Done {
+            conn,
+            client,
+            reply,
+            count: 1,
+        });
     }
 
     /// Adds a reply without an encoded text.
