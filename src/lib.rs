@@ -10,6 +10,7 @@ pub mod family;
 pub mod keyspace;
 pub mod protocol;
 pub mod rt;
+pub mod script;
 pub mod server;
 pub mod shard;
 pub mod types;

@@ -5,10 +5,11 @@
 use crate::source::{Finding, Source, is_identifier, line_at, words};
 
 /// The layers from the lowest to the highest, as ARCHITECTURE.md gives them; each may name itself and what stands before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "base",
     "protocol",
     "config",
+    "script",
     "types",
     "keyspace",
     "format",

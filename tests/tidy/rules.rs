@@ -28,8 +28,9 @@ const EMPTY_NAMES: [&str; 9] = [
 ];
 
 /// Places that may contain `unsafe`: a path or a prefix that ends with a slash.
-const UNSAFE_PLACES: [&str; 4] = [
+const UNSAFE_PLACES: [&str; 5] = [
     "src/rt/",
+    "src/script/",
     "src/keyspace/entry/block.rs",
     "src/keyspace/prefetch.rs",
     "src/bin/corelane-bench/kernel/",

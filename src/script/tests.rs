@@ -1,0 +1,307 @@
+//! Scripts run against a host that answers from a table; expected replies are the peer's.
+
+use super::*;
+use crate::protocol::reply::{Reply, Resp};
+
+/// A host whose commands are a few fixed ones.
+#[derive(Default)]
+struct Fixed {
+    calls: Vec<Vec<Vec<u8>>>,
+    logged: Vec<String>,
+    stop_at_call: Option<(usize, Stop)>,
+    stop_at_interrupt: Option<Stop>,
+}
+
+impl Host for Fixed {
+    fn call(&mut self, argv: &[&[u8]], reply: &mut Reply) -> Result<(), Stop> {
+        self.calls.push(argv.iter().map(|word| word.to_vec()).collect());
+        if let Some((at, stop)) = self.stop_at_call
+            && self.calls.len() >= at
+        {
+            return Err(stop);
+        }
+        match argv[0] {
+            b"echo" => reply.bulk(argv[1]),
+            b"raw" => reply.raw(argv[1]),
+            b"resp" => reply.int(if reply.resp() == Resp::V3 { 3 } else { 2 }),
+            _ => reply.error("ERR Unknown command called from script"),
+        }
+        Ok(())
+    }
+
+    fn interrupted(&mut self) -> Option<Stop> {
+        self.stop_at_interrupt
+    }
+
+    fn log(&mut self, level: LogLevel, text: &[u8]) {
+        self.logged.push(format!("{level:?} {}", String::from_utf8_lossy(text)));
+    }
+
+    fn acl_check(&mut self, argv: &[&[u8]]) -> AclCheck {
+        match argv[0] {
+            b"get" => AclCheck::Allowed,
+            b"set" => AclCheck::Denied,
+            _ => AclCheck::UnknownCommand,
+        }
+    }
+
+    fn set_replication(&mut self, targets: u8) {
+        self.logged.push(format!("replication {targets}"));
+    }
+}
+
+fn engine() -> Engine {
+    Engine::new(1 << 28)
+}
+
+/// Runs `body` and answers its reply as text.
+fn eval_with(engine: &mut Engine, host: &mut Fixed, resp: Resp, body: &str) -> Result<String, Stop> {
+    let mut reply = Reply::new(Vec::new(), resp);
+    match engine.load_evictable(body.as_bytes()) {
+        Ok(sha) => engine.run(&sha, &["k1", "k2"], &["a1"], host, &mut reply)?,
+        Err(error) => reply.error(&error.to_string()),
+    }
+    Ok(String::from_utf8_lossy(reply.bytes()).into_owned())
+}
+
+fn eval(body: &str) -> String {
+    eval_with(&mut engine(), &mut Fixed::default(), Resp::V2, body).expect("nobody stops the script")
+}
+
+#[test]
+fn values_become_replies() {
+    for (body, expected) in [
+        ("return 1", ":1\r\n"),
+        ("return 'x'", "$1\r\nx\r\n"),
+        (
+            "return {1,2.7,-2.7,'a',true,false,function() end}",
+            "*7\r\n:1\r\n:2\r\n:-2\r\n$1\r\na\r\n:1\r\n$-1\r\n$-1\r\n",
+        ),
+        ("return {1,2,nil,4}", "*2\r\n:1\r\n:2\r\n"),
+        ("return", "$-1\r\n"),
+        ("return 1e100", ":-9223372036854775808\r\n"),
+        ("return {err='boom'}", "-boom\r\n"),
+        ("return {err=5}", "*0\r\n"),
+        ("return {ok='fine'}", "+fine\r\n"),
+        ("return {double=5}", "$1\r\n5\r\n"),
+        ("return {map={a=1}}", "*2\r\n$1\r\na\r\n:1\r\n"),
+        ("return {big_number='123'}", "$3\r\n123\r\n"),
+        ("return {verbatim_string={format='txt',string='aa'}}", "$2\r\naa\r\n"),
+        (
+            "return {KEYS[1], KEYS[2], ARGV[1], #KEYS, #ARGV}",
+            "*5\r\n$2\r\nk1\r\n$2\r\nk2\r\n$2\r\na1\r\n:2\r\n:1\r\n",
+        ),
+    ] {
+        assert_eq!(eval(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn errors_have_the_peers_texts() {
+    for (body, expected) in [
+        (
+            "return 'x'..nil",
+            "ERR user_script:1: attempt to concatenate a nil value script: on @user_script:1.",
+        ),
+        (
+            "x=1",
+            "ERR user_script:1: Attempt to modify a readonly table script: on @user_script:1.",
+        ),
+        (
+            "return x",
+            "ERR user_script:1: Script attempted to access nonexistent global variable 'x' script: on @user_script:1.",
+        ),
+        (
+            "redis.call()",
+            "ERR Please specify at least one argument for this call script: on @user_script:1.",
+        ),
+        (
+            "redis.call({})",
+            "ERR Command arguments must be strings or integers script: on @user_script:1.",
+        ),
+        (
+            "return redis.call('nosuch')",
+            "ERR Unknown command called from script script: on @user_script:1.",
+        ),
+        ("return redis.pcall('nosuch')", "ERR Unknown command called from script"),
+        (
+            "return redis.pcall()",
+            "ERR Please specify at least one argument for this call",
+        ),
+        ("error('boom')", "ERR user_script:1: boom script: on @user_script:1."),
+        ("error({err='MY boom'})", "MY boom script: on @user_script:1."),
+        ("error({})", "ERR unknown error script: on @user_script:1."),
+        ("error(nil)", "ERR nil script: on @user_script:1."),
+        ("return redis.error_reply('boom')", "ERR boom"),
+        ("return redis.error_reply('-boom x')", "boom x"),
+        ("return redis.error_reply('a b')", "a b"),
+        ("return redis.error_reply('')", "ERR "),
+        ("return redis.status_reply(1)", "ERR wrong number or type of arguments"),
+        (
+            "retur",
+            "ERR Error compiling script (new function): user_script:1: '=' expected near '<eof>'",
+        ),
+        (
+            "local function f() return 1+f() end f()",
+            "ERR user_script:1: stack overflow script: on @user_script:1.",
+        ),
+        (
+            "rawset(redis,'a',1)",
+            "ERR Attempt to modify a readonly table script: on @user_script:1.",
+        ),
+        (
+            "setmetatable(_G,{})",
+            "ERR Attempt to modify a readonly table script: on @user_script:1.",
+        ),
+        (
+            "getmetatable(_G).__index=nil",
+            "ERR user_script:1: Attempt to modify a readonly table script: on @user_script:1.",
+        ),
+        (
+            "local a=function() error('x', 2) end\n\na()",
+            "ERR user_script:3: x script: on @user_script:1.",
+        ),
+        (
+            "#!lua flags=no-writes,foo\nreturn 1",
+            "ERR Unexpected flag in script shebang: foo",
+        ),
+        ("#!lua foo\nreturn 1", "ERR Unknown lua shebang option: foo"),
+        ("#!python\nreturn 1", "ERR Could not find scripting engine 'python'"),
+        ("#!\nreturn 1", "ERR Could not find scripting engine ''"),
+        ("#! lua\nreturn 1", "ERR Unknown lua shebang option: lua"),
+        ("#!lua", "ERR Invalid script shebang"),
+        (
+            "#!lua\nreturn 1+nil",
+            "ERR user_script:2: attempt to perform arithmetic on a nil value script: on @user_script:2.",
+        ),
+        (
+            "return redis.log(9,'a')",
+            "ERR Invalid log level. script: on @user_script:1.",
+        ),
+        (
+            "return redis.setresp(4)",
+            "ERR RESP version must be 2 or 3. script: on @user_script:1.",
+        ),
+    ] {
+        assert_eq!(eval(body), format!("-{expected}\r\n"), "{body}");
+    }
+}
+
+#[test]
+fn pcall_answers_the_text_of_error_tables() {
+    let body =
+        "local a,b=pcall(redis.call,'nosuch') local c,d=pcall(error,{a=1}) local e,f=pcall() return {b,type(d),f}";
+    assert_eq!(
+        eval(body),
+        "*3\r\n$38\r\nERR Unknown command called from script\r\n$5\r\ntable\r\n$30\r\nattempt to call a boolean value\r\n".replace("$30", "$31")
+    );
+}
+
+#[test]
+fn nothing_catches_a_stop() {
+    let caught = "while true do pcall(redis.call,'echo','a') end";
+    let coroutines = "local co=coroutine.create(function() while true do redis.call('echo','a') end end) while true do coroutine.resume(co) end";
+    let wrapped = "while true do pcall(coroutine.wrap(function() xpcall(function() redis.call('echo','a') end, function(e) while true do end end) while true do end end)) end";
+    let tail = "return pcall(redis.call,'echo','a')";
+    for stop in [Stop::Restart, Stop::Killed] {
+        for body in [caught, coroutines, wrapped, tail] {
+            let mut engine = engine();
+            let mut host = Fixed {
+                stop_at_call: Some((1, stop)),
+                ..Fixed::default()
+            };
+            let random = "return tostring(math.random())";
+            let first = eval_with(
+                &mut engine,
+                &mut Fixed::default(),
+                Resp::V2,
+                &format!("math.randomseed(1) {random}"),
+            );
+            assert_eq!(eval_with(&mut engine, &mut host, Resp::V2, body), Err(stop), "{body}");
+            assert_eq!(host.calls.len(), 1, "{body}");
+            // The engine goes on as if nothing had happened.
+            let fine = eval_with(
+                &mut engine,
+                &mut Fixed::default(),
+                Resp::V2,
+                "return {redis.call('echo','a'), coroutine.wrap(function() return 5 end)()}",
+            );
+            assert_eq!(fine.as_deref(), Ok("*2\r\n$1\r\na\r\n:5\r\n"));
+            assert_eq!(
+                eval_with(
+                    &mut engine,
+                    &mut Fixed::default(),
+                    Resp::V2,
+                    &format!("math.randomseed(1) {random}")
+                ),
+                first
+            );
+        }
+    }
+}
+
+#[test]
+fn a_loop_is_interrupted() {
+    for body in [
+        "while true do end",
+        "while true do pcall(function() while true do end end) end",
+    ] {
+        let mut engine = engine();
+        let mut host = Fixed {
+            stop_at_interrupt: Some(Stop::Killed),
+            ..Fixed::default()
+        };
+        assert_eq!(eval_with(&mut engine, &mut host, Resp::V2, body), Err(Stop::Killed));
+    }
+}
+
+#[test]
+fn a_restart_takes_back_the_random_numbers() {
+    let mut engine = engine();
+    let body = "local r=tostring(math.random()) redis.call('echo',r) return r";
+    let mut host = Fixed {
+        stop_at_call: Some((1, Stop::Restart)),
+        ..Fixed::default()
+    };
+    assert_eq!(eval_with(&mut engine, &mut host, Resp::V2, body), Err(Stop::Restart));
+    host.stop_at_call = None;
+    eval_with(&mut engine, &mut host, Resp::V2, body).expect("nobody stops the script");
+    assert_eq!(host.calls[0], host.calls[1]);
+}
+
+#[test]
+fn memory_is_limited_and_given_back() {
+    let mut engine = Engine::new(1 << 24);
+    let body = "local t={} for i=1,1e9 do t[i]=tostring(i) end";
+    let reply = eval_with(&mut engine, &mut Fixed::default(), Resp::V2, body).expect("nobody stops the script");
+    assert!(reply.contains("not enough memory"), "{reply}");
+    engine.flush();
+    assert_eq!(engine.interpreter_bytes(), 0);
+}
+
+#[test]
+fn libraries_register_functions() {
+    let mut engine = engine();
+    let code = b"#!lua name=lib\nlocal n=0 redis.register_function('f', function(keys,args) n=n+1 return {n,#keys,args[1]} end)\nredis.register_function{function_name='g', callback=function() return x end, flags={'no-writes'}, description='d'}";
+    assert_eq!(engine.load_library(code, false), Ok(b"lib".to_vec()));
+    let mut reply = Reply::default();
+    for _ in 0..2 {
+        engine
+            .call_function(b"f", &["k"], &["a"], &mut Fixed::default(), &mut reply)
+            .expect("nobody stops it");
+    }
+    engine
+        .call_function(b"g", &["k"], &["a"], &mut Fixed::default(), &mut reply)
+        .expect("nobody stops it");
+    let expected = "*3\r\n:1\r\n:1\r\n$1\r\na\r\n*3\r\n:2\r\n:1\r\n$1\r\na\r\n-ERR user_function:3: Script attempted to access nonexistent global variable 'x' script: on @user_function:3.\r\n";
+    assert_eq!(String::from_utf8_lossy(reply.bytes()), expected);
+    let facts = engine.function(b"g").expect("g is registered").1;
+    assert_eq!(
+        (facts.description.as_deref(), facts.flags),
+        (Some(&b"d"[..]), Flags::NO_WRITES)
+    );
+    assert_eq!(
+        engine.load_library(code, false).map_err(|error| error.to_string()),
+        Err("ERR Library 'lib' already exists".into())
+    );
+}
