@@ -39,6 +39,8 @@ pub struct Config {
     pub pin_cores: bool,
     /// Whether connections move to the shard they mostly use.
     pub move_connections: bool,
+    /// Whether the kernel is told to give no transparent huge pages.
+    pub disable_thp: bool,
     /// Port of the metrics page; 0: none.
     pub metrics_port: u16,
     /// Logical databases.
@@ -132,6 +134,7 @@ impl Default for Config {
             shards: 0,
             pin_cores: true,
             move_connections: true,
+            disable_thp: true,
             metrics_port: 0,
             databases: 16,
             requirepass: String::new(),

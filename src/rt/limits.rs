@@ -1,4 +1,4 @@
-//! Resource limits of the process: open files and locked memory.
+//! Resource limits of the process: open files, locked memory, huge pages.
 //!
 //! Owns the calls that read and raise them. It must not know who needs them.
 
@@ -62,6 +62,17 @@ pub fn raise_locked_memory() -> io::Result<()> {
             ..current
         },
     )
+}
+
+/// Lets the kernel give the process no huge pages it has not asked for by name: filling one with zeros, or making room for one, stops the thread
+/// that touches it first for milliseconds.
+pub fn refuse_huge_pages() -> io::Result<()> {
+    let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
+    // SAFETY: the call takes numbers only.
+    match unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, yes, unused, unused, unused) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 fn get(resource: libc::__rlimit_resource_t) -> io::Result<Limit> {

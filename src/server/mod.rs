@@ -17,6 +17,7 @@ use crate::catalog;
 use crate::config::{self, Config, Invocation, Why};
 use crate::coordinator::{Node, NodeSetup, Shared};
 use crate::rt::cores::Cores;
+use crate::rt::limits;
 use crate::rt::listener::{self, Listener};
 use crate::rt::{LaunchError, Level, ListenError, Plan, launch};
 use crate::shard::router::{Router, RuleError};
@@ -119,6 +120,11 @@ fn serve(mut config: Config) -> Result<(), ServerError> {
     // Every shard makes its own; this one tells about a rule that cannot be understood before anything starts.
     Router::new(plan.shards, &config.affinity)?;
     descriptors::provide(&mut config, plan.shards);
+    if config.disable_thp
+        && let Err(error) = limits::refuse_huge_pages()
+    {
+        log::warn!("Transparent huge pages cannot be switched off for this process, which may delay commands: {error}");
+    }
     log::info!("Running mode=standalone, port={}.", config.port);
     let listeners = listener::open_all(&config)?;
     let signals = signals::Watch::begin().map_err(ServerError::Signals)?;

@@ -49,7 +49,7 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive::inert("activedefrag", Kind::Bool, "no", ALLOCATOR),
     Directive::inert("activerehashing", Kind::Bool, "yes", TABLE),
     Directive::live("databases", Kind::Integer(1, INT_MAX), field!(databases)).at_start(),
-    Directive::inert("disable-thp", Kind::Bool, "yes", ALLOCATOR).at_start(),
+    Directive::live("disable-thp", Kind::Bool, field!(disable_thp)).at_start(),
     Directive::inert("jemalloc-bg-thread", Kind::Bool, "yes", ALLOCATOR),
     Directive::inert("lazyfree-lazy-eviction", Kind::Bool, "yes", LAZYFREE),
     Directive::inert("lazyfree-lazy-expire", Kind::Bool, "yes", LAZYFREE),
