@@ -269,6 +269,8 @@ pub struct Arg {
     pub key_spec: Option<u8>,
     /// Since which version.
     pub since: Option<&'static str>,
+    /// Since which version better not used.
+    pub deprecated_since: Option<&'static str>,
     /// May be left out.
     pub optional: bool,
     /// May be repeated.
@@ -287,6 +289,7 @@ impl Arg {
             display: None,
             key_spec: None,
             since: None,
+            deprecated_since: None,
             optional: false,
             multiple: false,
             multiple_token: false,
@@ -359,6 +362,12 @@ impl Arg {
     /// Since `version`.
     pub const fn since(mut self, version: &'static str) -> Self {
         self.since = Some(version);
+        self
+    }
+
+    /// Better not used since `version`.
+    pub const fn deprecated_since(mut self, version: &'static str) -> Self {
+        self.deprecated_since = Some(version);
         self
     }
 
@@ -485,7 +494,7 @@ pub struct Command {
     pub summary: &'static str,
     /// Version of the first appearance.
     pub since: &'static str,
-    /// Cost, as documented.
+    /// Cost, as documented; empty when it is not.
     pub complexity: &'static str,
     /// Documentation group.
     pub group: Group,

@@ -23,6 +23,8 @@ GETKEYS_ROUNDS = 20_000
 GETKEYS_SHOWN = 20
 # Directives and INFO fields that depend on where and how a server was started.
 OF_THIS_RUN = ("port", "dir", "pidfile", "logfile")
+# Safe defaults of our own (docs/differences.md) and what the harness starts each server with.
+INTENDED = ("bind", "enable-debug-command")
 NUMBERED = ("cmdstat_", "errorstat_", "latency_percentiles_", "db", "module:", "slave")
 
 
@@ -35,7 +37,6 @@ def info_facts(entry):
         "acl categories": sorted(entry[ACL]),
         "tips": sorted(entry[TIPS]),
         "key specs": [_without(spec, ("notes",)) for spec in entry[KEY_SPECS]],
-        "subcommands": sorted(sub[NAME] for sub in entry[SUBCOMMANDS]),
     }
 
 
@@ -48,7 +49,7 @@ def docs_facts(doc):
         "summary is there": bool(doc.get("summary")),
         "doc flags": sorted(doc.get("doc_flags", [])),
         "deprecated since": doc.get("deprecated_since"),
-        "arguments": doc.get("arguments", []),
+        "arguments": _without(doc.get("arguments", []), ("summary",)),
     }
 
 
@@ -127,15 +128,20 @@ class Parity:
     def config(self):
         """Names and values of all directives, but for what belongs to this run."""
         ours, theirs = (plain(each.call("CONFIG", "GET", "*")) for each in (self.ours, self.theirs))
-        own = {name: value for name, value in ours.items() if name not in OF_THIS_RUN}
+        own = {name: value for name, value in ours.items() if name not in OF_THIS_RUN + INTENDED}
         self.check("config", own, theirs)
         return sorted(set(theirs) - set(ours))
 
     def info_fields(self):
-        """Section by section, which fields INFO has."""
+        """Fields of INFO that are missing, with their sections; the order of those that are there is compared."""
         ours, theirs = (_fields_of(each) for each in (self.ours, self.theirs))
+        missing = []
         for section, fields in ours.items():
-            self.check(f"info {section}", {name: True for name in fields}, {name: True for name in theirs.get(section, ())})
+            there = theirs.get(section, [])
+            missing += [f"{section}/{name}" for name in fields if name not in there]
+            common = [name for name in fields if name in there]
+            self.check(f"info {section}", {"order": common}, {"order": [name for name in there if name in fields]})
+        return missing
 
     def keys_of_commands(self, seed):
         """COMMAND GETKEYS and GETKEYSANDFLAGS of generated commands."""
@@ -203,16 +209,18 @@ def main(argv):
     missing, extra = parity.info()
     groups = parity.docs()
     directives = parity.config()
-    parity.info_fields()
+    fields = parity.info_fields()
     parity.keys_of_commands(options.seed)
     for group in sorted({groups.get(name, "?") for name in missing}):
         print(f"missing {group}: {' '.join(name for name in missing if groups.get(name, '?') == group)}")
+    if fields:
+        print(f"missing fields of INFO: {' '.join(fields)}")
     if extra:
         print(f"only here: {' '.join(extra)}")
     if directives:
         print(f"directives only here: {' '.join(directives)}")
     if options.complete:
-        parity.failures += [(name, "missing") for name in missing]
+        parity.failures += [(name, "missing") for name in missing + fields]
     print(f"{len(missing)} missing")
     print(f"{parity.passed} passed, {len(parity.failures)} failed")
     return 1 if parity.failures else 0

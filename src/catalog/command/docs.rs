@@ -32,6 +32,7 @@ fn write_text(name: &str, text: &str, reply: &mut Reply) {
 fn write(command: &'static Command, reply: &mut Reply) {
     let subcommands = told_subcommands(command);
     let present = [
+        !command.complexity.is_empty(),
         command.system,
         !command.history.is_empty(),
         !command.args.is_empty(),
@@ -39,11 +40,13 @@ fn write(command: &'static Command, reply: &mut Reply) {
     ];
     let deprecated = if command.deprecated.is_some() { 3 } else { 0 };
     let optional = present.iter().filter(|present| **present).count();
-    reply.map(4 + optional + deprecated);
+    reply.map(3 + optional + deprecated);
     write_text("summary", command.summary, reply);
     write_text("since", command.since, reply);
     write_text("group", command.group.name(), reply);
-    write_text("complexity", command.complexity, reply);
+    if !command.complexity.is_empty() {
+        write_text("complexity", command.complexity, reply);
+    }
     if command.system {
         write_flags("doc_flags", &["syscmd"], reply);
     }
@@ -114,6 +117,7 @@ fn write_arg(arg: &Arg, reply: &mut Reply) {
         key.is_some(),
         arg.token.is_some(),
         arg.since.is_some(),
+        arg.deprecated_since.is_some(),
         !flags.is_empty(),
         !parts.is_empty(),
     ];
@@ -132,6 +136,9 @@ fn write_arg(arg: &Arg, reply: &mut Reply) {
     }
     if let Some(since) = arg.since {
         write_text("since", since, reply);
+    }
+    if let Some(version) = arg.deprecated_since {
+        write_text("deprecated_since", version, reply);
     }
     if !flags.is_empty() {
         write_flags("flags", &flags, reply);

@@ -8,6 +8,7 @@ const OPERATOR: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(F
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
     Command::new("MONITOR", "Shows every command that the server runs.", Group::Server)
+        .complexity("")
         .arity(Arity::Exactly(1))
         .flags(OPERATOR)
         .run(Exec::Control(Control::Monitor)),

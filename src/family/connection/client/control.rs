@@ -15,7 +15,7 @@ pub const KILL: Command = sub("KILL", "Closes connections.")
     .args(&[Arg::one_of(
         "filter",
         &[
-            Arg::string("old-format").display("ip:port"),
+            Arg::string("old-format").display("ip:port").deprecated_since("2.8.12"),
             Arg::one_of("new-format", NEW_FORMAT).multiple(),
         ],
     )])
