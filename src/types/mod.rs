@@ -2,6 +2,7 @@
 
 pub mod bits;
 mod dict;
+mod directory;
 pub mod hash;
 pub mod list;
 mod packed;

@@ -21,21 +21,12 @@ class Intended:
     applies: Callable
 
 
-SET_ENCODINGS = {b"intset", b"listpack", b"hashtable"}
-
-
-def _set_encoding(args, ours, theirs):
-    asked = len(args) == 3 and args[0].upper() == b"OBJECT" and args[1].upper() == b"ENCODING"
-    return asked and ours[1] in SET_ENCODINGS and theirs[1] in SET_ENCODINGS and b"listpack" in (ours[1], theirs[1])
-
-
 def _keys_of_absent(args, ours, theirs):
     asked = len(args) > 2 and args[0].upper() == b"COMMAND" and args[1].upper().startswith(b"GETKEYS")
     return asked and b"ERR Invalid command specified" in (ours[1], theirs[1])
 
 
 INTENDED = [
-    Intended("encoding of sets", "sets have one structure so far, which is called a listpack", _set_encoding),
     Intended("keys of absent commands", "COMMAND GETKEYS knows only commands that are there", _keys_of_absent),
 ]
 

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use super::{limits, store, write_members};
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::keyspace::{Db, Entry};
+use crate::types::set::Member;
 use crate::types::sorted_set::compare;
 use crate::types::{Kind, Set, SortedSet};
 
@@ -311,7 +312,7 @@ impl Query {
     }
 
     /// The members of the result, in order.
-    fn run<'k>(&self, db: &'k Db, args: Args<'_>) -> Vec<(&'k [u8], f64)> {
+    fn run<'k>(&self, db: &'k Db, args: Args<'_>) -> Vec<(Member<'k>, f64)> {
         let mut inputs = self.inputs(db, args);
         let mut members = match self.operation {
             Operation::Union => {
@@ -324,12 +325,12 @@ impl Query {
                 self.intersection(&inputs)
             }
         };
-        members.sort_unstable_by(|one, other| compare(*one, *other));
+        members.sort_unstable_by(|one, other| compare((&one.0, one.1), (&other.0, other.1)));
         members
     }
 
-    fn union<'k>(&self, inputs: &[(Input<'k>, f64)]) -> Vec<(&'k [u8], f64)> {
-        let mut scores: HashMap<&'k [u8], f64> = HashMap::new();
+    fn union<'k>(&self, inputs: &[(Input<'k>, f64)]) -> Vec<(Member<'k>, f64)> {
+        let mut scores: HashMap<Member<'k>, f64> = HashMap::new();
         for (input, weight) in inputs {
             input.each(|member, score| {
                 let score = or_zero(score * weight);
@@ -341,7 +342,7 @@ impl Query {
         scores.into_iter().collect()
     }
 
-    fn intersection<'k>(&self, inputs: &[(Input<'k>, f64)]) -> Vec<(&'k [u8], f64)> {
+    fn intersection<'k>(&self, inputs: &[(Input<'k>, f64)]) -> Vec<(Member<'k>, f64)> {
         let mut found = Vec::new();
         let Some(((smallest, weight), others)) = inputs.split_first() else {
             return found;
@@ -349,7 +350,7 @@ impl Query {
         smallest.each(|member, score| {
             let first = or_zero(score * weight);
             let combined = others.iter().try_fold(first, |score, (input, weight)| {
-                let other = input.score(member)?;
+                let other = input.score(&member)?;
                 Some(self.aggregate.apply(score, other * weight))
             });
             found.extend(combined.map(|score| (member, score)));
@@ -359,11 +360,11 @@ impl Query {
     }
 }
 
-fn difference<'k>(inputs: &[(Input<'k>, f64)]) -> Vec<(&'k [u8], f64)> {
+fn difference<'k>(inputs: &[(Input<'k>, f64)]) -> Vec<(Member<'k>, f64)> {
     let mut kept = Vec::new();
     if let Some(((first, _), others)) = inputs.split_first() {
         first.each(|member, score| {
-            if others.iter().all(|(input, _)| input.score(member).is_none()) {
+            if others.iter().all(|(input, _)| input.score(&member).is_none()) {
                 kept.push((member, score));
             }
             true
@@ -409,10 +410,10 @@ impl<'k> Input<'k> {
     }
 
     /// Visits members until `visit` answers false.
-    fn each(&self, mut visit: impl FnMut(&'k [u8], f64) -> bool) {
+    fn each(&self, mut visit: impl FnMut(Member<'k>, f64) -> bool) {
         match *self {
             Input::Scored(set) => {
-                set.iter().all(|(member, score)| visit(member, score));
+                set.iter().all(|(member, score)| visit(Member::Bytes(member), score));
             }
             Input::Plain(set) => {
                 set.iter().all(|member| visit(member, 1.0));
@@ -437,7 +438,8 @@ fn zdiff(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 fn reply_combined(ctx: &mut Context<'_>, args: Args<'_>, operation: (Operation, &str)) -> Ran {
     let query = Query::parse(ctx, args, operation, 1)?;
     let members = query.run(ctx.keys.space.db(ctx.keys.db), args);
-    write_members(ctx.reply, members.len(), query.with_scores, members.into_iter());
+    let borrowed = members.iter().map(|(member, score)| (&**member, *score));
+    write_members(ctx.reply, members.len(), query.with_scores, borrowed);
     Ok(())
 }
 
@@ -464,8 +466,9 @@ fn store_combined(ctx: &mut Context<'_>, args: Args<'_>, operation: (Operation, 
     let query = Query::parse(ctx, args, operation, 2)?;
     let members = query.run(ctx.keys.space.db(ctx.keys.db), args);
     let longest = members.iter().map(|(member, _)| member.len()).max();
+    let borrowed = members.iter().map(|(member, score)| (&**member, *score));
     let size = (members.len(), longest.unwrap_or(0));
-    let combined = SortedSet::from_sorted(members.into_iter(), size, limits(ctx));
+    let combined = SortedSet::from_sorted(borrowed, size, limits(ctx));
     store(ctx, args.at(1), combined, operation.1);
     Ok(())
 }
