@@ -4,8 +4,10 @@ use super::effects::{Class, Effects};
 use super::error::Error;
 use crate::base::hash::table_hash;
 use crate::base::id::{ClientId, DbIndex, ShardId};
+use crate::base::rng::Rng;
 use crate::base::time::{Now, UnixMillis};
 use crate::config::Config;
+use crate::keyspace::access::{Accesses, Frequency};
 use crate::keyspace::{Db, Entry, Keyspace, Place, StringRef};
 use crate::protocol::reply::Reply;
 use crate::types::{Hash, Kind, List, Set, SortedSet};
@@ -36,7 +38,25 @@ pub struct Context<'a> {
     /// Who subscribes to what.
     pub subscriptions: &'a super::subscriptions::Subscriptions,
     /// Randomness for sampling commands.
-    pub rng: &'a mut crate::base::rng::Rng,
+    pub rng: &'a mut Rng,
+}
+
+/// How the configuration lets uses of keys be counted; none while their time is recorded instead.
+pub fn frequency(config: &Config) -> Option<Frequency> {
+    config.maxmemory_policy.is_lfu().then_some(Frequency {
+        log_factor: config.lfu_log_factor,
+        decay_min: config.lfu_decay_time_min,
+    })
+}
+
+/// How one run records uses of keys.
+pub fn record_accesses(config: &Config, now: Now, no_touch: bool, rng: &mut Rng) -> Accesses {
+    let frequency = frequency(config);
+    // Only counting takes luck, and a seed of its own for each run.
+    let seed = frequency.map_or(0, |_| rng.next_u64());
+    let mut accesses = Accesses::new(frequency, now.unix_ms(), Rng::new(seed));
+    accesses.is_off = no_touch;
+    accesses
 }
 
 impl Context<'_> {
@@ -59,6 +79,8 @@ pub struct Keys<'a> {
     pub now: Now,
     /// What the run does.
     pub effects: &'a mut Effects,
+    /// How it is recorded that keys are used.
+    pub accesses: Accesses,
 }
 
 macro_rules! typed {
@@ -110,6 +132,27 @@ impl Keys<'_> {
         }
     }
 
+    /// As `find`, and the entry has been used.
+    #[inline]
+    fn find_used(&mut self, key: &[u8]) -> Result<Place, u64> {
+        let place = self.find(key)?;
+        if !self.accesses.is_off {
+            self.use_at(place);
+        }
+        Ok(place)
+    }
+
+    #[inline]
+    fn use_at(&mut self, place: Place) {
+        let db = self.space.db_mut(self.db);
+        let access = db.at(place).access();
+        let next = self.accesses.next(access);
+        // Most uses within a second change nothing and leave the memory clean.
+        if next != access {
+            db.set_access_at(place, next);
+        }
+    }
+
     #[cold]
     fn expire(&mut self, place: Place) {
         let entry = self.selected().remove_at(place);
@@ -119,18 +162,14 @@ impl Keys<'_> {
 
     /// The entry at `key`, for a command that reads; an expired one is removed first.
     pub fn get(&mut self, key: &[u8]) -> Option<&Entry> {
-        let place = self.find(key).ok()?;
+        let place = self.find_used(key).ok()?;
         Some(self.space.db(self.db).at(place))
     }
 
     /// As [`Keys::get`], counted as a hit or miss in the statistics: for commands that only read.
     pub fn lookup(&mut self, key: &[u8]) -> Option<&Entry> {
-        let Ok(place) = self.find(key) else {
-            self.effects.misses += 1;
-            return None;
-        };
-        self.effects.hits += 1;
-        Some(self.space.db(self.db).at(place))
+        let found = self.find_used(key);
+        self.counted(found)
     }
 
     /// The string at `key`, for a command that only reads; an error when it is something else.
@@ -141,34 +180,73 @@ impl Keys<'_> {
         }
     }
 
+    /// As [`Keys::lookup`] for commands that only look at a key from outside, which is no use of it.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
+        let found = self.find(key);
+        self.counted(found)
+    }
+
+    fn counted(&mut self, found: Result<Place, u64>) -> Option<&Entry> {
+        let Ok(place) = found else {
+            self.effects.misses += 1;
+            return None;
+        };
+        self.effects.hits += 1;
+        Some(self.space.db(self.db).at(place))
+    }
+
+    /// Marks a key as used now, even for a client that asked that its reads leave no mark; tells whether the key is there.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
+        let found = self.find(key);
+        if let Ok(place) = found {
+            self.use_at(place);
+        }
+        self.counted(found).is_some()
+    }
+
+    /// Sets what is recorded of the use of a key, as [`crate::keyspace::access`] has it.
+    pub fn set_access(&mut self, key: &[u8], access: u32) {
+        if let Ok(place) = self.find(key) {
+            self.selected().set_access_at(place, access);
+        }
+    }
+
     /// The entry at `key`, for a command that changes the value in place; the caller records the change.
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        let place = self.find(key).ok()?;
+        let place = self.find_used(key).ok()?;
         Some(self.selected().at_mut(place))
     }
 
     /// The entry at `key`, put there by `make` when there is none; the caller records the change.
     pub fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Entry) -> &mut Entry {
-        let found = self.find(key);
-        let db = self.selected();
-        let place = found.unwrap_or_else(|hash| db.insert_new(hash, make()));
-        db.at_mut(place)
+        let place = match self.find_used(key) {
+            Ok(place) => place,
+            Err(hash) => self.insert_new(hash, make()),
+        };
+        self.selected().at_mut(place)
+    }
+
+    /// Puts in an entry whose key is not there.
+    fn insert_new(&mut self, hash: u64, mut entry: Entry) -> Place {
+        entry.set_access(self.accesses.first());
+        self.selected().insert_new(hash, entry)
     }
 
     /// Stores a string that expires at `at`, over whatever is there, in the same memory if it can; the caller records the change.
-    /// Answers a collection that was replaced, to be freed where it does not hurt.
+    /// Answers a collection that was replaced.
     pub fn put_string(&mut self, key: &[u8], bytes: &[u8], at: Option<UnixMillis>) -> Option<Entry> {
-        let found = self.find(key);
-        let db = self.selected();
-        let place = match found {
+        let place = match self.find_used(key) {
             Err(hash) => {
-                db.insert_new(hash, Entry::string(key, bytes).expiring(at));
+                self.insert_new(hash, Entry::string(key, bytes).expiring(at));
                 return None;
             }
             Ok(place) => place,
         };
+        let db = self.selected();
         if db.at(place).as_string().is_none() {
-            return Some(db.replace_at(place, Entry::string(key, bytes).expiring(at)));
+            let mut entry = Entry::string(key, bytes).expiring(at);
+            entry.set_access(db.at(place).access());
+            return Some(db.replace_at(place, entry));
         }
         db.at_mut(place).set_string(bytes);
         if db.at(place).expires_at() != at {
@@ -191,15 +269,17 @@ impl Keys<'_> {
     }
 
     /// Puts a whole entry in place and answers what it replaces, unless that has expired; the caller records the change.
-    pub fn insert(&mut self, entry: Entry) -> Option<Entry> {
-        let now = self.now_ms();
-        let replaced = self.selected().insert(entry)?;
-        if replaced.expires_at().is_some_and(|at| at <= now) {
-            self.effects.expired += 1;
-            self.effects.changed(self.db, replaced.key(), Class::Expired, "expired");
-            return None;
-        }
-        Some(replaced)
+    pub fn insert(&mut self, mut entry: Entry) -> Option<Entry> {
+        let place = match self.find_used(entry.key()) {
+            Err(hash) => {
+                self.insert_new(hash, entry);
+                return None;
+            }
+            Ok(place) => place,
+        };
+        let db = self.selected();
+        entry.set_access(db.at(place).access());
+        Some(db.replace_at(place, entry))
     }
 
     /// Takes the entry out; the caller records the change.
@@ -294,6 +374,7 @@ mod tests {
                 mono_us: 0,
             },
             effects: &mut effects,
+            accesses: Accesses::new(None, UnixMillis(now_ms), Rng::new(1)),
         });
         effects
     }

@@ -75,6 +75,14 @@ pub struct Config {
     pub maxmemory_bytes: u64,
     /// What happens at that limit.
     pub maxmemory_policy: EvictionPolicy,
+    /// Entries that are drawn for each eviction.
+    pub maxmemory_samples: usize,
+    /// How much is evicted at once, 0 to 100.
+    pub maxmemory_eviction_tenacity: u32,
+    /// How many accesses a step of the LFU counter takes.
+    pub lfu_log_factor: u32,
+    /// Minutes after which the LFU counter goes down by one; 0: never.
+    pub lfu_decay_time_min: u32,
     /// Which keyspace events are published.
     pub notify_keyspace_events: NotifyEvents,
     /// How much is logged.
@@ -152,6 +160,10 @@ impl Default for Config {
             active_expire_effort: 1,
             maxmemory_bytes: 0,
             maxmemory_policy: EvictionPolicy::NoEviction,
+            maxmemory_samples: 5,
+            maxmemory_eviction_tenacity: 10,
+            lfu_log_factor: 10,
+            lfu_decay_time_min: 1,
             notify_keyspace_events: NotifyEvents::default(),
             loglevel: LogLevel::Notice,
             logfile: String::new(),

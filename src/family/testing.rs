@@ -11,6 +11,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::catalog;
 use crate::command::args::OwnedArgs;
+use crate::command::context::record_accesses;
 use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Error, Exec, Keys, Ran};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -38,6 +39,8 @@ pub struct Bench {
     pub now: Now,
     /// The protocol of the replies.
     pub resp: Resp,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
     shards: Vec<Keyspace>,
     db: DbIndex,
     rng: Rng,
@@ -73,6 +76,7 @@ impl Bench {
                 mono_us: 1_000_000,
             },
             resp: Resp::V2,
+            no_touch: false,
             shards: (0..shards).map(|_| Keyspace::new(DATABASES)).collect(),
             db: DbIndex(0),
             rng: Rng::new(1),
@@ -189,16 +193,19 @@ impl Bench {
     ) -> Result<T, Error> {
         let mut effects = Effects::recording();
         let shards = self.shards.len() as u16;
+        let accesses = record_accesses(&self.config, self.now, self.no_touch, &mut self.rng);
         let ran = run(&mut Context {
             keys: Keys {
                 space: &mut self.shards[shard],
                 db: self.db,
                 now: self.now,
                 effects: &mut effects,
+                accesses,
             },
             reply,
             caller: Caller {
                 db: self.db,
+                no_touch: self.no_touch,
                 ..Caller::default()
             },
             config: &self.config,

@@ -137,6 +137,12 @@ impl Db {
         entry
     }
 
+    /// Records an access of the entry at a place, as [`crate::keyspace::access`] has it; what is handed out stays handed out.
+    #[inline]
+    pub fn set_access_at(&mut self, place: Place, access: u32) {
+        self.table.get_mut(place).set_access(access);
+    }
+
     /// Takes out the entry at a place that was found since the last change of the database.
     pub fn remove_at(&mut self, place: Place) -> Entry {
         self.close();

@@ -1,5 +1,6 @@
 //! The keyspace of one shard: databases of entries. Knows values and clocks handed in; knows no command and no other shard.
 
+pub mod access;
 mod db;
 mod entry;
 mod prefetch;

@@ -3,6 +3,7 @@
 use crate::base::id::ShardId;
 use crate::base::rng::Rng;
 use crate::base::time::Now;
+use crate::command::context::record_accesses;
 use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Exec, Keys, Ran, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -28,8 +29,10 @@ pub struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Builds the context of one run.
     pub fn context<'c>(&'c mut self, space: &'c mut Keyspace, asker: &Asker, reply: &'c mut Reply) -> Context<'c> {
+        let accesses = record_accesses(self.config, self.now, asker.no_touch, self.rng);
         Context {
             keys: Keys {
+                accesses,
                 space,
                 db: asker.db,
                 now: self.now,

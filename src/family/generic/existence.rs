@@ -52,7 +52,7 @@ pub const COMMANDS: &[Command] = &[
     .keys(&[Key::at(1).range(-1, 1).flags(KeyFlags::RO)])
     .args(&[Arg::key("key", 0).multiple()])
     .tips(SUMMED)
-    .run(Exec::Keys(exists)),
+    .run(Exec::Keys(touch)),
     Command::new("TYPE", "Tells the type of the value at a key.", Group::Generic)
         .arity(Arity::Exactly(2))
         .flags(Flags::READONLY.or(Flags::FAST))
@@ -75,13 +75,19 @@ fn del(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn exists(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let found = args.from(1).filter(|key| ctx.keys.lookup(key).is_some()).count();
+    let found = args.from(1).filter(|key| ctx.keys.inspect(key).is_some()).count();
     ctx.reply.count(found);
     Ok(())
 }
 
+fn touch(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let touched = args.from(1).filter(|key| ctx.keys.touch(key)).count();
+    ctx.reply.count(touched);
+    Ok(())
+}
+
 fn kind(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let kind = ctx.keys.lookup(args.at(1)).map(|entry| entry.kind());
+    let kind = ctx.keys.inspect(args.at(1)).map(|entry| entry.kind());
     ctx.reply.simple(kind.map_or("none", Kind::name));
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! OBJECT: how a value is stored and when it was used.
 
+use crate::command::context;
 use crate::command::syntax::write_help;
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::keyspace::access;
 
 /// OBJECT.
 pub const COMMANDS: &[Command] = &[Command::new(
@@ -84,9 +86,6 @@ const SUBCOMMANDS: &[Command] = &[
     .run(Exec::Keys(refcount)),
 ];
 
-/// Access times are counted in seconds that fit 24 bits, and compared around the wrap.
-const CLOCK_MASK: i64 = (1 << 24) - 1;
-
 const LFU_IS_OFF: Error = Error::Text(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
 );
@@ -96,7 +95,7 @@ const LFU_IS_ON: Error = Error::Text(
 );
 
 fn encoding(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    match ctx.keys.lookup(args.at(2)).map(|entry| entry.encoding()) {
+    match ctx.keys.inspect(args.at(2)).map(|entry| entry.encoding()) {
         Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
         None => ctx.reply.null(),
     }
@@ -104,28 +103,27 @@ fn encoding(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn freq(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    match ctx.keys.lookup(args.at(2)).map(|entry| entry.access()) {
-        Some(_) if !ctx.config.maxmemory_policy.is_lfu() => return Err(LFU_IS_OFF),
-        Some(access) => ctx.reply.int(i64::from(access as u8)),
-        None => ctx.reply.null(),
+    let (now, how) = (ctx.keys.now_ms(), context::frequency(ctx.config));
+    match (ctx.keys.inspect(args.at(2)).map(|entry| entry.access()), how) {
+        (None, _) => ctx.reply.null(),
+        (Some(_), None) => return Err(LFU_IS_OFF),
+        (Some(access), Some(how)) => ctx.reply.int(access::frequency(access, now, how).into()),
     }
     Ok(())
 }
 
 fn idletime(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now_s = ctx.keys.now_ms().0 / 1000;
-    match ctx.keys.lookup(args.at(2)).map(|entry| entry.access()) {
-        Some(_) if ctx.config.maxmemory_policy.is_lfu() => return Err(LFU_IS_ON),
-        // No access was recorded: the policies that need it are off.
-        Some(0) => ctx.reply.int(0),
-        Some(access) => ctx.reply.int((now_s - i64::from(access)) & CLOCK_MASK),
+    let now = ctx.keys.now_ms();
+    match ctx.keys.inspect(args.at(2)).map(|entry| entry.access()) {
         None => ctx.reply.null(),
+        Some(_) if ctx.config.maxmemory_policy.is_lfu() => return Err(LFU_IS_ON),
+        Some(access) => ctx.reply.int(access::idle_s(access, now).into()),
     }
     Ok(())
 }
 
 fn refcount(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    match ctx.keys.lookup(args.at(2)) {
+    match ctx.keys.inspect(args.at(2)) {
         Some(_) => ctx.reply.int(1),
         None => ctx.reply.null(),
     }

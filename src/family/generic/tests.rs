@@ -436,14 +436,78 @@ fn random_keys_come_from_every_shard() {
 #[test]
 fn access_times_follow_the_policy() {
     let mut bench = Bench::new();
-    bench.run("set a 1");
     bench.config.maxmemory_policy = crate::config::EvictionPolicy::AllkeysLfu;
     bench.check_script(
         "
-        object freq a        => :0|
+        set a 1              => +OK| ! set a
+        object freq a        => :5|
+        get a                => $1|1|
+        get a                => $1|1|
+        object freq a        => :6|
+        exists a             => :1|
+        ttl a                => :-1|
+        type a               => +string|
+        object freq a        => :6|
+        copy a c             => :1| ! copy_to c
+        object freq c        => :5|
         object freq none     => $-1|
         object idletime none => $-1|
         object idletime a    => -ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.|
         ",
     );
+    bench.advance_ms(4 * 60_000);
+    bench.check(&[("object freq a", ":2|"), ("object freq c", ":1|")]);
+}
+
+#[test]
+fn what_uses_a_key_ends_its_idle_time() {
+    type Lines = &'static [&'static str];
+    const USES: Lines = &[
+        "get a",
+        "set a 2",
+        "append a x",
+        "incr n",
+        "touch a",
+        "strlen a",
+        "expire a 100",
+        "getdel n",
+        "rpush l x",
+        "lrange l 0 -1",
+    ];
+    const LOOKS: Lines = &[
+        "exists a",
+        "ttl a",
+        "type a",
+        "object encoding a",
+        "memory usage a",
+        "object freq a",
+        "scan 0",
+    ];
+    let after = |line: &str, no_touch: bool| {
+        let mut bench = Bench::new();
+        bench.run("mset a 1 n 1");
+        bench.run("rpush l x y");
+        bench.advance_ms(3000);
+        bench.no_touch = no_touch;
+        bench.run(line);
+        let key = line
+            .split(' ')
+            .nth(1)
+            .filter(|key| key.len() == 1 && *key != "0")
+            .unwrap_or("a");
+        bench.run(&format!("object idletime {key}"))
+    };
+    for line in USES {
+        let want = if line.starts_with("getdel") { "$-1|" } else { ":0|" };
+        assert_eq!(after(line, false), want, "{line}");
+        let want = match *line {
+            "getdel n" => "$-1|",
+            "touch a" => ":0|",
+            _ => ":3|",
+        };
+        assert_eq!(after(line, true), want, "{line} of a client that leaves no mark");
+    }
+    for line in LOOKS {
+        assert_eq!(after(line, false), ":3|", "{line}");
+    }
 }

@@ -78,7 +78,7 @@ fn pexpiretime(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 /// Replies with what `shown` makes of the expiry, in Unix milliseconds; it lies ahead, or the key would be gone.
 fn reply_expiry(ctx: &mut Context<'_>, args: Args<'_>, shown: impl FnOnce(i64) -> i64) -> Ran {
-    let number = match ctx.keys.lookup(args.at(1)).map(|entry| entry.expires_at()) {
+    let number = match ctx.keys.inspect(args.at(1)).map(|entry| entry.expires_at()) {
         None => MISSING,
         Some(None) => FOREVER,
         Some(Some(at)) => shown(at.0),

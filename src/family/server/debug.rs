@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::command::context;
 use crate::command::session::SessionContext;
 use crate::command::{
     Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Guard, Key, KeyFlags, Local, Part, Ran, syntax,
 };
+use crate::keyspace::access;
 use crate::protocol::reply::Reply;
 
 const OPERATOR: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
@@ -83,9 +85,19 @@ fn help(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
 }
 
 fn object(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let entry = ctx.keys.get(args.at(2)).ok_or(Error::NoSuchKey)?;
+    let (now, how) = (ctx.keys.now_ms(), context::frequency(ctx.config));
+    let entry = ctx.keys.inspect(args.at(2)).ok_or(Error::NoSuchKey)?;
+    let access = entry.access();
+    let used = match how {
+        Some(how) => format!(
+            "lfu_freq:{} lfu_access_time_minutes:{}",
+            access::frequency(access, now, how),
+            access >> 8
+        ),
+        None => format!("lru:{access} lru_seconds_idle:{}", access::idle_s(access, now)),
+    };
     let text = format!(
-        "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:0",
+        "Value at:0x0 refcount:1 encoding:{} serializedlength:{} {used}",
         entry.encoding(),
         entry.heap_bytes()
     );
