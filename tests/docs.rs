@@ -69,7 +69,7 @@ fn commands() -> String {
     }
     let mut page = String::from(
         "# Commands\n\n\"Where\" tells on which shards a command runs: on the one (or, \
-         in a transaction, the several) of its **keys**, on **all at once**, on **each** for itself, or at the **connection**.\n",
+         in a transaction, the several) of its **keys**, on **all at once**, on **each** for itself, at the **connection**, or on what the whole **process** knows.\n",
     );
     for (group, mut commands) in groups {
         commands.sort_by_key(|command| command.full_name());
@@ -106,6 +106,8 @@ fn place(exec: &Exec) -> &'static str {
         Exec::Shard { .. } => "one shard",
         Exec::Whole { .. } => "all at once",
         Exec::Everywhere { .. } => "each",
+        Exec::Script(_) => "keys, and what it touches",
+        Exec::Library(_) => "the process",
         Exec::Session(_) | Exec::Control(_) => "connection",
         Exec::Container => "",
     }

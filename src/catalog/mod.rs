@@ -26,6 +26,7 @@ const FAMILIES: &[&[&[Command]]] = &[
     family::hash::COMMANDS,
     family::list::COMMANDS,
     family::pubsub::COMMANDS,
+    family::scripting::COMMANDS,
     family::server::COMMANDS,
     family::set::COMMANDS,
     family::sorted_set::COMMANDS,

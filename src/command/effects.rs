@@ -111,6 +111,8 @@ pub struct Effects {
     pub dirty: u64,
     /// Messages that PUBLISH inside the run asks to send.
     pub publishes: Vec<Published>,
+    /// Lines for MONITOR of commands that scripts have run, when somebody monitors.
+    pub shown: Vec<Box<[u8]>>,
     /// Keys that expired on access or by the cycle.
     pub expired: u64,
     /// Fields of hashes that expired, by commands or by the cycle.

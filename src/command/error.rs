@@ -82,6 +82,14 @@ pub fn quotable(word: &[u8]) -> &[u8] {
     word.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
+/// How many bytes of an unknown name are quoted back.
+const NAME_BYTES_MAX: usize = 128;
+
+/// The beginning of a word as it is quoted back.
+pub fn quoted(word: &[u8], bytes_max: usize) -> &[u8] {
+    quotable(&word[..word.len().min(bytes_max)])
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.line()))
@@ -92,6 +100,14 @@ impl Error {
     /// An error that quotes `word`; as in Valkey, whose texts are C strings, the quotation ends at a zero byte.
     pub fn quoting(before: &str, word: &[u8], after: &str) -> Error {
         Error::Quoted([before.as_bytes(), quotable(word), after.as_bytes()].concat())
+    }
+
+    /// An unknown subcommand.
+    pub fn unknown_subcommand(name: &[u8], container: &'static str) -> Error {
+        Error::UnknownSubcommand {
+            name: quoted(name, NAME_BYTES_MAX).to_vec(),
+            container,
+        }
     }
 
     /// The error line without its leading `-`, byte for byte.

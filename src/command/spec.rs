@@ -6,6 +6,7 @@ use super::context::Context;
 use super::error::Error;
 use super::key::{Begin, Find, Key, KeyFlags};
 use super::local::{Local, Part};
+use super::script_library::ScriptLibrary;
 use super::session::SessionContext;
 use super::subscriptions::Topic;
 use crate::types::Kind;
@@ -398,6 +399,19 @@ pub enum Attempt {
     Served,
     /// No key had what it wants; nothing was written or changed.
     Nothing,
+    /// A script touches what is not here; nothing was written or changed.
+    Lacks,
+}
+
+/// What word 1 of a command that runs a script is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The script's text.
+    Text,
+    /// The digest of a script that is known.
+    Digest,
+    /// The name of a function.
+    Function,
 }
 
 /// What the coordinator itself must do for a command; the words are its arguments.
@@ -468,6 +482,10 @@ pub enum Exec {
     },
     /// On the connection's own state.
     Session(fn(&mut SessionContext<'_>, Args<'_>) -> Ran),
+    /// A script or a function, by the interpreter of the core on which it runs: over its keys and what else it turns out to touch.
+    Script(Program),
+    /// On the scripts and functions that the process knows.
+    Library(fn(&mut dyn ScriptLibrary, Args<'_>, &mut crate::protocol::reply::Reply) -> Ran),
     /// By the coordinator.
     Control(Control),
     /// Only its subcommands run.
@@ -679,6 +697,11 @@ impl Command {
     pub const fn subcommands(mut self, subcommands: &'static [Command]) -> Self {
         self.subcommands = subcommands;
         self
+    }
+
+    /// Whether it needs the interpreter.
+    pub const fn runs_scripts(&self) -> bool {
+        matches!(self.exec, Exec::Script(_) | Exec::Library(_))
     }
 
     /// The word at which the only key stands, when the command has exactly one at a fixed place: the routing fast path.

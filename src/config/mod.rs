@@ -51,6 +51,8 @@ pub struct Config {
     pub dir: String,
     /// Idle seconds after which clients are closed; 0: never.
     pub timeout_s: u64,
+    /// `busy-reply-threshold`: how long scripts may run before other clients get BUSY; 0 is for ever.
+    pub busy_reply_threshold_ms: u64,
     /// TCP keep-alive, seconds; 0: off.
     pub tcp_keepalive_s: u32,
     /// Listen backlog.
@@ -148,6 +150,7 @@ impl Default for Config {
             requirepass: String::new(),
             dir: ".".into(),
             timeout_s: 0,
+            busy_reply_threshold_ms: 5000,
             tcp_keepalive_s: 300,
             tcp_backlog: 511,
             maxclients: 10_000,

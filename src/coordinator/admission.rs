@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::node::Node;
 use crate::catalog;
-use crate::command::error::quotable;
+use crate::command::error::quoted;
 use crate::command::{Args, Command, Control, Error, Exec, Flags, Guard};
 use crate::config::Toggle;
 
@@ -101,10 +101,7 @@ fn find(args: Args<'_>) -> Result<&'static Command, Error> {
         return Err(Error::Arity(command.name.to_ascii_lowercase()));
     };
     let Some(sub) = catalog::find_sub(command, name) else {
-        return Err(Error::UnknownSubcommand {
-            name: quoted(name, QUOTED_BYTES_MAX).to_vec(),
-            container: command.name,
-        });
+        return Err(Error::unknown_subcommand(name, command.name));
     };
     check_arity(sub, args)
 }
@@ -135,11 +132,6 @@ fn unknown(args: Args<'_>) -> Error {
         name: quoted(name, QUOTED_BYTES_MAX).to_vec(),
         arguments,
     }
-}
-
-/// The beginning of a word as it is quoted back.
-fn quoted(word: &[u8], bytes_max: usize) -> &[u8] {
-    quotable(&word[..word.len().min(bytes_max)])
 }
 
 /// With RESP2 a subscriber may only do what concerns subscriptions; RESP3 tells pushes and replies apart.

@@ -19,11 +19,13 @@ pub struct Counters {
     pub transactions: u64,
     /// Connections that moved to another core.
     pub connections_moved: u64,
+    /// Times that a script began again because it touched keys which were not where it ran.
+    pub scripts_restarted: u64,
 }
 
 impl Counters {
     /// Each with its INFO field name.
-    pub fn fields(&self) -> [(&'static str, i64); 8] {
+    pub fn fields(&self) -> [(&'static str, i64); 9] {
         [
             ("total_commands_processed", self.commands as i64),
             ("total_connections_received", self.connections_received as i64),
@@ -33,6 +35,7 @@ impl Counters {
             ("corelane_forwarded_commands", self.forwarded as i64),
             ("corelane_cross_shard_transactions", self.transactions as i64),
             ("corelane_moved_connections", self.connections_moved as i64),
+            ("corelane_scripts_restarted", self.scripts_restarted as i64),
         ]
     }
 }

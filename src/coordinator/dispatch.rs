@@ -4,7 +4,7 @@ use super::connection::{Connection, Flow};
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::session::SessionContext;
-use crate::command::{Args, Command, Control, Exec, Flags};
+use crate::command::{Args, Command, Control, Error, Exec, Flags};
 use crate::protocol::request::{Limits, Parsed, Span};
 use crate::protocol::scout::scout;
 use crate::shard::Outcome;
@@ -150,6 +150,12 @@ impl Node {
             conn.flow = Flow::Paused;
             return Verdict::NotYet;
         }
+        if !self.shared.registry.slow.is_empty()
+            && let Some(error) = self.check_busy(command, args)
+        {
+            self.refuse(conn, args, &error);
+            return Verdict::Done;
+        }
         let mark = conn.reply.len();
         if conn.session.multi.is_some() && !runs_in_multi(command) {
             self.note(conn, command);
@@ -166,6 +172,26 @@ impl Node {
             conn.finish_reply(mark);
         }
         Verdict::Done
+    }
+
+    /// The error for a command that needs a shard which a script occupies.
+    #[cold]
+    fn check_busy(&self, command: &Command, args: Args<'_>) -> Option<Error> {
+        if command.flags.has(Flags::ALLOW_BUSY) || matches!(command.exec, Exec::Session(_) | Exec::Library(_)) {
+            return None;
+        }
+        let target = match command.exec {
+            Exec::Everywhere { .. } => Target::Whole,
+            _ => self.target(command, args),
+        };
+        let concerns = |shard| match target {
+            Target::One(target) => target == shard,
+            Target::Many => crate::shard::keys_of(command, args)
+                .iter()
+                .any(|key| self.router.shard(key) == shard),
+            Target::Whole => true,
+        };
+        self.shared.registry.slow.refusal(concerns)
     }
 
     #[inline]
@@ -187,7 +213,9 @@ impl Node {
     /// Shows a command that runs to who monitors, unless it is too dangerous for that, or shows itself.
     #[inline]
     pub(super) fn show(&mut self, conn: &Connection, command: &'static Command, args: Args<'_>) {
-        let hidden = command.flags.has(Flags::SKIP_MONITOR) || command.flags.has(Flags::ADMIN);
+        // Scripts are flagged so since Valkey shows them itself, ahead of what they call.
+        let skipped = command.flags.has(Flags::SKIP_MONITOR) && !command.runs_scripts();
+        let hidden = skipped || command.flags.has(Flags::ADMIN);
         if !self.shard.subscriptions.is_unmonitored() && !hidden {
             self.monitor(conn, command, args);
         }
@@ -197,7 +225,9 @@ impl Node {
     #[inline]
     fn start(&mut self, id: ConnId, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
         match command.exec {
-            Exec::Keys(_) | Exec::Shard { .. } | Exec::Whole { .. } => self.start_keyed(id, conn, command, args),
+            Exec::Keys(_) | Exec::Shard { .. } | Exec::Whole { .. } | Exec::Script(_) | Exec::Library(_) => {
+                self.start_keyed(id, conn, command, args)
+            }
             Exec::Blocking { timeout, .. } => match timeout(args) {
                 Ok(timeout_s) => {
                     conn.deadline_us = deadline_us(self.shard.now.mono_us, timeout_s);
@@ -252,11 +282,13 @@ impl Node {
                     sealed: true,
                 }
             }
+            Outcome::Lacks(needs) => {
+                conn.deadline_us = None;
+                self.start_roaming(id, conn, command, args, *needs);
+            }
         }
         self.note_use(conn, self.shard.id, command);
-        if !self.shard.effects.publishes.is_empty() {
-            self.publish(Some((id, conn)));
-        }
+        self.tell_listeners(Some((id, conn)));
     }
 
     fn forward(
@@ -271,7 +303,8 @@ impl Node {
         let lane = self.out.requests(shard);
         let words = lane.words(args);
         lane.messages.push(Message::Run { asker, command, words });
-        let blocks = matches!(command.exec, Exec::Blocking { .. });
+        // Nothing may follow what may wait, or what may have to begin again elsewhere.
+        let blocks = matches!(command.exec, Exec::Blocking { .. } | Exec::Script(_));
         let before = if let Flow::Flight { outstanding, .. } = conn.flow {
             outstanding
         } else {

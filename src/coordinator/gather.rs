@@ -248,6 +248,7 @@ impl Local for Here<'_> {
     fn counters(&self, out: &mut Vec<(&'static str, i64)>) {
         let node = &self.node;
         out.extend(node.counters.fields());
+        out.extend(node.shard.scripts.fields());
         let effects = &node.shard.effects;
         out.extend([
             ("connected_clients", node.conns.iter().flatten().count() as i64),
@@ -273,6 +274,7 @@ impl Local for Here<'_> {
 
     fn reset_counters(&mut self) {
         self.node.counters = Default::default();
+        self.node.shard.scripts.reset_counters();
         let effects = &mut self.node.shard.effects;
         (effects.expired, effects.expired_fields) = (0, 0);
         (effects.hits, effects.misses) = (0, 0);

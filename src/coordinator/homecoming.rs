@@ -21,11 +21,9 @@ impl Node {
             None
         };
         self.send_home(&mut tx, &waits);
-        let mut publishes = std::mem::take(&mut tx.effects.publishes);
-        if !publishes.is_empty() {
-            self.shard.effects.publishes.append(&mut publishes);
-            self.publish(None);
-        }
+        self.shard.effects.shown.append(&mut tx.effects.shown);
+        self.shard.effects.publishes.append(&mut tx.effects.publishes);
+        self.tell_listeners(None);
         match waits {
             Some((waiter, shards)) => self.block_after(&tx, waiter, shards),
             None if tx.unconfirmed > 0 => drop(self.transactions.insert(tx.id, tx)),
@@ -90,7 +88,7 @@ impl Node {
     }
 
     /// Everything that was lent, by shard.
-    fn pack(&self, tx: &mut Tx) -> Vec<(ShardId, Parcel)> {
+    pub(super) fn pack(&self, tx: &mut Tx) -> Vec<(ShardId, Parcel)> {
         let mut parcels = std::mem::take(&mut tx.parcels);
         match tx.holdings.take() {
             None => {}

@@ -62,12 +62,19 @@ impl Node {
                 count,
             } => self.finish_flight(conn, client, &batch.bytes[reply.range()], count),
             Message::Waiting { conn, client, claim } => self.start_waiting_elsewhere(from, conn, client, claim),
+            Message::Lacking(lacking) => self.start_lacking(*lacking),
             Message::Served(served) => self.finish_blocking(from, *served),
             Message::Woken(woken) => self.start_woken(from, *woken),
             Message::Granted(granted) => self.granted(*granted),
-            Message::Release(release) => self.shard.release(from, *release, &mut self.out),
+            Message::Release(release) => {
+                self.shard.release(from, *release, &mut self.out);
+                self.tell_listeners(None);
+            }
             Message::Released { tx, settled } => self.released(tx, settled),
-            Message::Unlock { tx } => self.shard.unlock(tx, &mut self.out),
+            Message::Unlock { tx } => {
+                self.shard.unlock(tx, &mut self.out);
+                self.tell_listeners(None);
+            }
             Message::Settled { tx } => self.settled(tx),
             Message::Woke { wake } => self.shard.woke(wake, &mut self.out),
             Message::Watching { conn, client, watched } => {
@@ -79,7 +86,10 @@ impl Node {
             Message::Noted { conn, client } => {
                 self.gathered(conn, client, |purpose| matches!(purpose, Purpose::Subscribe))
             }
-            request => self.shard.request(batch, request, &mut self.out),
+            request => {
+                self.shard.request(batch, request, &mut self.out);
+                self.tell_listeners(None);
+            }
         }
     }
 

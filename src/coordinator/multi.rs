@@ -153,9 +153,12 @@ impl Node {
 
     fn place(&self, queue: &[Queued], watched: &[Watched]) -> Place {
         let mut shards: Vec<ShardId> = watched.iter().map(|watched| self.router.shard(&watched.key)).collect();
-        let mut plain = true;
+        let (mut simple, mut revocable, mut scripts, mut many) = (true, true, false, false);
         for Queued { command, args } in queue {
-            plain &= matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) && !command.flags.has(Flags::PUBSUB);
+            let keyed = matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) || command.runs_scripts();
+            scripts |= command.runs_scripts();
+            revocable &= keyed;
+            simple &= keyed && !command.flags.has(Flags::PUBSUB);
             match self.target(command, args.as_args()) {
                 Target::Whole => return Place::Transaction(None),
                 Target::One(_) if matches!(command.exec, Exec::Shard { .. } | Exec::Whole { .. }) => {
@@ -163,14 +166,20 @@ impl Node {
                 }
                 Target::One(_) if command.keys.is_empty() => {}
                 Target::One(shard) => shards.push(shard),
-                Target::Many => plain = false,
+                Target::Many => many = true,
             }
         }
         shards.sort_unstable();
         shards.dedup();
-        match (plain, &*shards) {
-            (true, []) => Place::Shard(self.shard.id),
-            (true, [shard]) => Place::Shard(*shard),
+        many |= shards.len() > 1;
+        // A script may have to begin again, and its block with it: not after commands that cannot be taken back, nor when what guards
+        // the watched keys is gone. So these take everything from the start.
+        if scripts && (!revocable || many && !watched.is_empty()) {
+            return Place::Transaction(None);
+        }
+        match &*shards {
+            [] if simple && !many => Place::Shard(self.shard.id),
+            [shard] if simple && !many => Place::Shard(*shard),
             _ => Place::Transaction(Some(all_keys(queue, watched))),
         }
     }

@@ -17,10 +17,11 @@ use crate::command::{Session, Text};
 use crate::config::Config;
 use crate::protocol::request::RequestParser;
 use crate::protocol::scout::AHEAD;
-use crate::shard::Shard;
 pub use crate::shard::message::Lane;
 use crate::shard::message::{Batch, Message, Outbox};
 use crate::shard::router::{Router, RuleError};
+use crate::shard::scripts::Registry;
+use crate::shard::{Shard, ShardSetup};
 
 /// Who connected.
 #[derive(Clone, Debug, Default)]
@@ -51,19 +52,21 @@ pub enum Event {
 }
 
 /// What all shards of a process share: counters that name things uniquely, and what the runtime knows of the process.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Shared {
     facts: Option<fn(&mut Vec<Text>)>,
+    pub(super) registry: Arc<Registry>,
     clients: AtomicU64,
     transactions: AtomicU64,
     connected: AtomicUsize,
 }
 
 impl Shared {
-    /// What the shards of a process share whose facts for INFO `facts` tells.
-    pub fn new(facts: fn(&mut Vec<Text>)) -> Self {
+    /// What the shards of a process share whose facts for INFO `facts` tells, and that tells monotonic microseconds by `clock`.
+    pub fn new(facts: fn(&mut Vec<Text>), clock: fn() -> u64) -> Self {
         Shared {
             facts: Some(facts),
+            registry: Arc::new(Registry::with_clock(clock)),
             ..Shared::default()
         }
     }
@@ -107,7 +110,7 @@ pub struct NodeSetup {
 /// One core: its shard and the connections that it serves.
 pub struct Node {
     pub(super) shard: Shard,
-    pub(super) router: Router,
+    pub(super) router: Arc<Router>,
     pub(super) shared: Arc<Shared>,
     pub(super) conns: Vec<Option<Box<Connection>>>,
     pub(super) out: Outbox,
@@ -138,9 +141,16 @@ const INPUT_LOW_BYTES: usize = 64 << 10;
 impl Node {
     /// A core without connections; fails when an affinity rule cannot be understood.
     pub fn new(setup: NodeSetup) -> Result<Self, RuleError> {
-        let router = Router::new(setup.shards, &setup.config.affinity)?;
+        let router = Arc::new(Router::new(setup.shards, &setup.config.affinity)?);
         Ok(Node {
-            shard: Shard::new(setup.shard, setup.shards, setup.config, setup.now, setup.seed),
+            shard: Shard::new(ShardSetup {
+                id: setup.shard,
+                config: setup.config,
+                now: setup.now,
+                seed: setup.seed,
+                router: router.clone(),
+                registry: setup.shared.registry.clone(),
+            }),
             router,
             shared: setup.shared,
             conns: Vec::new(),

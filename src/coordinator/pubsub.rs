@@ -11,6 +11,7 @@ use crate::base::glob;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::{Arg, ArgKind, Args, Command, Flags, Topic};
 use crate::protocol::reply::Reply;
+use crate::protocol::words::quote;
 use crate::shard::message::{Message, Published, Subscription};
 
 /// This core's listeners, in the order in which they subscribed.
@@ -51,6 +52,28 @@ pub(super) type Current<'c> = (ConnId, &'c mut Connection);
 const SUBSCRIBER_BYTES_MAX: usize = 32 << 20;
 
 impl Node {
+    /// Sends what the commands that have just run have for listeners. Messages to the client itself follow its reply.
+    #[inline]
+    pub(super) fn tell_listeners(&mut self, current: Option<Current<'_>>) {
+        if !self.shard.effects.shown.is_empty() {
+            self.show_called();
+        }
+        if !self.shard.effects.publishes.is_empty() {
+            self.publish(current);
+        }
+    }
+
+    /// Shows what scripts have called to who monitors.
+    #[cold]
+    fn show_called(&mut self) {
+        for line in std::mem::take(&mut self.shard.effects.shown) {
+            let line: Arc<[u8]> = line.into();
+            for shard in self.shard.subscriptions.monitors().collect::<Vec<_>>() {
+                self.out.request(shard, Message::Feed(line.clone()));
+            }
+        }
+    }
+
     /// Sends what PUBLISH has recorded to every shard that listens. Messages to the publisher itself follow its reply.
     pub(super) fn publish(&mut self, mut current: Option<Current<'_>>) {
         for (channel, payload) in std::mem::take(&mut self.shard.effects.publishes) {
@@ -325,22 +348,4 @@ fn takes_credentials(args: &[Arg]) -> bool {
         ArgKind::OneOf(inner) | ArgKind::Block(inner) => arg.token == Some("AUTH") || takes_credentials(inner),
         _ => arg.token == Some("AUTH"),
     })
-}
-
-/// Appends `word` in double quotes, with escapes for what is not printable.
-fn quote(word: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    for &byte in word {
-        match byte {
-            b'\\' | b'"' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x07 => out.extend_from_slice(b"\\a"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x20..=0x7e => out.push(byte),
-            _ => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
-        }
-    }
-    out.push(b'"');
 }

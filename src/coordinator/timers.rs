@@ -3,7 +3,7 @@
 use super::connection::{Connection, Flow};
 use super::node::{Event, Node};
 use crate::base::id::ConnId;
-use crate::command::{Command, Flags};
+use crate::command::{Command, Exec, Flags};
 
 /// CLIENT PAUSE.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,9 @@ impl Node {
                 crate::command::Exec::Control(crate::command::Control::Exec)
             )
         } else {
-            !pause.writes_only || command.flags.0 & writes.0 != 0
+            let may_write = command.flags.0 & writes.0 != 0
+                || matches!(command.exec, Exec::Script(_)) && !command.flags.has(Flags::READONLY);
+            !pause.writes_only || may_write
         };
         let exempt = command.flags.has(Flags::ADMIN) && command.flags.has(Flags::NOSCRIPT);
         concerned && !exempt && self.shard.now.unix_ms().0 < pause.until_unix_ms

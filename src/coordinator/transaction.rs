@@ -11,11 +11,13 @@ use crate::base::id::{ConnId, ShardId, TxId};
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
 use crate::command::{Args, Attempt, Command, Control, Effects, Error, Exec, Part};
+
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
 use crate::shard::execute::Surroundings;
 use crate::shard::lend;
 use crate::shard::message::{Acquire, Asker, Granted, Message, Parcel, Release, Waiter};
+use crate::shard::scripts::run_over_whole;
 
 /// Keys to ask one shard for.
 pub(super) struct Stage {
@@ -78,6 +80,28 @@ pub(super) struct Tx {
     pub(super) homebound: Vec<(ShardId, Box<Release>)>,
     /// Which keys of which shard are in `holdings`.
     pub(super) lent: Vec<(ShardId, Vec<Box<[u8]>>)>,
+    /// How often its script has begun so far and then lacked something.
+    pub(super) attempts: u32,
+}
+
+impl Work {
+    /// Adds the keys that the work names.
+    pub(super) fn add_keys(&self, keys: &mut Vec<Box<[u8]>>) {
+        match self {
+            Work::Command { command, args } => keys.extend(crate::shard::keys_of(command, args.as_args())),
+            Work::Block { queue, .. } => queue
+                .iter()
+                .for_each(|Queued { command, args }| keys.extend(crate::shard::keys_of(command, args.as_args()))),
+        }
+    }
+
+    /// Whether the interpreter has a part in it.
+    fn runs_scripts(&self) -> bool {
+        match self {
+            Work::Command { command, .. } => command.runs_scripts(),
+            Work::Block { queue, .. } => queue.iter().any(|queued| queued.command.runs_scripts()),
+        }
+    }
 }
 
 impl Tx {
@@ -103,6 +127,7 @@ impl Tx {
             unsettled: 0,
             homebound: Vec::new(),
             lent: Vec::new(),
+            attempts: 0,
         })
     }
 }
@@ -261,6 +286,12 @@ impl Node {
             Holdings::Whole(whole)
         });
         match &tx.work {
+            work if tx.unchanged && matches!(tx.holdings, Some(Holdings::Keys(_))) && work.runs_scripts() => {
+                match self.run_unit_over(&mut tx) {
+                    Attempt::Lacks => self.begin_again(tx),
+                    attempt => self.finish(tx, attempt),
+                }
+            }
             Work::Command { command, args } => {
                 let (command, args) = (*command, args.clone());
                 let attempt = self.run_over(&mut tx, command, args.as_args());
@@ -366,18 +397,24 @@ impl Node {
         };
         let attempt = match &mut holdings {
             Holdings::Keys(space) => surroundings.run(space, &tx.asker, command, args, &mut tx.reply),
-            Holdings::Whole(spaces) => {
-                let route = |key: &[u8]| self.router.shard(key);
-                run_over_whole(
-                    &mut surroundings,
-                    spaces,
-                    route,
-                    &tx.asker,
-                    command,
-                    args,
-                    &mut tx.reply,
-                )
-            }
+            Holdings::Whole(spaces) if command.runs_scripts() => self.shard.scripts.run_over_whole(
+                &mut surroundings,
+                spaces,
+                &self.router,
+                &tx.asker,
+                command,
+                args,
+                &mut tx.reply,
+            ),
+            Holdings::Whole(spaces) => run_over_whole(
+                &mut surroundings,
+                spaces,
+                &self.router,
+                &tx.asker,
+                command,
+                args,
+                &mut tx.reply,
+            ),
         };
         tx.holdings = Some(holdings);
         attempt
@@ -393,52 +430,4 @@ fn next_of(work: &mut Work) -> Option<Queued> {
         command: queued.command,
         args,
     })
-}
-
-/// Runs a command over the keyspaces of all shards.
-fn run_over_whole(
-    surroundings: &mut Surroundings<'_>,
-    spaces: &mut [Box<Keyspace>],
-    route: impl Fn(&[u8]) -> ShardId,
-    asker: &Asker,
-    command: &'static Command,
-    args: Args<'_>,
-    reply: &mut Reply,
-) -> Attempt {
-    match command.exec {
-        Exec::Whole { part, combine } => {
-            let parts: Result<Vec<Part>, Error> = spaces
-                .iter_mut()
-                .enumerate()
-                .map(|(at, space)| {
-                    surroundings.shard.0 = ShardId(at as u16);
-                    part(&mut surroundings.context(space, asker, reply), args)
-                })
-                .collect();
-            match parts {
-                Ok(parts) => combine(&parts, args, reply),
-                Err(error) => reply.error_bytes(&error.line()),
-            }
-            Attempt::Served
-        }
-        Exec::Shard { shard, .. } => {
-            let at = shard(args, spaces.len() as u16).unwrap_or(0);
-            surroundings.shard.0 = ShardId(at);
-            surroundings.run(&mut spaces[usize::from(at)], asker, command, args, reply)
-        }
-        _ => {
-            let keys = crate::shard::keys_of(command, args);
-            let mut gathered = Keyspace::new(spaces[0].databases());
-            for key in &keys {
-                let lent = lend::take(&mut spaces[route(key).index()], key.clone());
-                lend::put(&mut gathered, lent);
-            }
-            let attempt = surroundings.run(&mut gathered, asker, command, args, reply);
-            for key in keys {
-                let home = route(&key).index();
-                lend::put(&mut spaces[home], lend::take(&mut gathered, key));
-            }
-            attempt
-        }
-    }
 }

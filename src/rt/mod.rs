@@ -17,6 +17,7 @@ mod ring;
 mod token;
 mod worker;
 
+pub use clock::monotonic_us;
 pub use counters::{Counters, Reading};
 pub use launch::{Handle, LaunchError, Plan, Running, launch};
 pub use listener::{ListenError, Listener};

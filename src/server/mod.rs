@@ -186,7 +186,7 @@ fn machine(
     shards: u16,
 ) -> impl Fn(crate::base::id::ShardId, crate::base::time::Now) -> Node + Send + Sync + 'static {
     let config = config.clone();
-    let shared = Arc::new(Shared::new(facts::tell));
+    let shared = Arc::new(Shared::new(facts::tell, crate::rt::monotonic_us));
     move |shard, now| {
         let mut seeds = Rng::new(now.unix_us as u64 ^ u64::from(shard.0) << 48);
         Node::new(NodeSetup {

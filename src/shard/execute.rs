@@ -68,6 +68,7 @@ impl Surroundings<'_> {
             Exec::Whole { part, combine } => part(&mut context, args)
                 .map(|part| combine(&[part], args, reply))
                 .map(|()| Attempt::Served),
+            Exec::Script(_) | Exec::Library(_) => unreachable!("what has to do with scripts runs beside them"),
             Exec::Everywhere { .. } | Exec::Session(_) | Exec::Control(_) | Exec::Container => {
                 unreachable!("the coordinator runs what is not over a keyspace")
             }

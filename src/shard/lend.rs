@@ -19,6 +19,17 @@ pub fn take(space: &mut Keyspace, key: Box<[u8]>) -> Lent {
     Lent { key, entries }
 }
 
+/// Copies every entry named `key` from all databases.
+pub fn copy(space: &Keyspace, key: Box<[u8]>) -> Lent {
+    let db_of = |db| DbIndex(db as u32);
+    let entries = (0..space.databases())
+        .map(db_of)
+        .filter(|&db| !space.db(db).is_empty())
+        .filter_map(|db| Some((db, space.db(db).get(&key)?.clone())))
+        .collect();
+    Lent { key, entries }
+}
+
 /// Puts lent entries in place.
 pub fn put(space: &mut Keyspace, lent: Lent) {
     for (db, entry) in lent.entries {

@@ -11,6 +11,7 @@ use crate::command::session::{Queued, Watched};
 use crate::command::{Args, Change, Command, Error, Part, Span, Topic};
 use crate::keyspace::{Entry, Keyspace};
 use crate::protocol::reply::Resp;
+use crate::shard::scripts::Needs;
 
 /// All that one pass of a shard's loop has for one peer, in order; the words of its messages lie in one arena.
 #[derive(Default)]
@@ -178,6 +179,8 @@ pub enum Message {
         client: ClientId,
         claim: Claim,
     },
+    /// A script of `Run` or `Block` needs what the sender does not have; nothing was changed.
+    Lacking(Box<Lacking>),
     /// A blocked client was served (the claim is taken).
     Served(Box<Served>),
     /// A blocked client's key has data; the key is lent to its transaction (the claim is taken).
@@ -223,6 +226,24 @@ pub struct Block {
     pub watched: Vec<Watched>,
     /// All keys of the block, each once.
     pub keys: Vec<Box<[u8]>>,
+}
+
+/// Work that has to begin again as a transaction.
+pub struct Lacking {
+    /// Who waits for the reply.
+    pub asker: Asker,
+    /// What it needs.
+    pub needs: Needs,
+    /// The work.
+    pub work: LackingWork,
+}
+
+/// What a shard could not do alone.
+pub enum LackingWork {
+    /// One command.
+    Command { command: &'static Command, args: OwnedArgs },
+    /// An EXEC, its watched keys still watched.
+    Block(Box<Block>),
 }
 
 /// A transaction asks for keys.

@@ -6,9 +6,10 @@ pub mod lend;
 pub mod locks;
 pub mod message;
 pub mod router;
+pub mod scripts;
 mod serve;
 mod state;
 pub mod waiters;
 mod watches;
 
-pub use state::{Outcome, Shard, keys_of, waited_keys};
+pub use state::{Outcome, Shard, ShardSetup, keys_of, waited_keys};

@@ -124,6 +124,7 @@ impl Shard {
                     })),
                 );
             }
+            Attempt::Lacks => unreachable!("a script does not wait for keys"),
             // Somebody before it took the data while it stood in line for its destination: it waits again, first in line.
             Attempt::Nothing => {
                 let claim = Claim::default();

@@ -1,5 +1,7 @@
 //! The shard's state machine: runs requests on its keys, parks those whose keys are held, lends keys and takes them back.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use super::answers::Deferred;
@@ -7,9 +9,11 @@ use super::execute::Surroundings;
 use super::lend;
 use super::locks::{Locks, Place, Scope, Ticket};
 use super::message::{
-    Acquire, Asker, Batch, Block, Claim, Granted, Message, Origin, Outbox, Parcel, Reach, Registration, Release,
-    Waiter, Words,
+    Acquire, Asker, Batch, Block, Claim, Granted, Lacking, LackingWork, Message, Origin, Outbox, Parcel, Reach,
+    Registration, Release, Waiter, Words,
 };
+use super::router::Router;
+use super::scripts::{Has, Needs, Registry, Scripts, Unit};
 use super::waiters::Waiters;
 use super::watches::Watches;
 use crate::base::id::{ClientId, DbIndex, ShardId, TxId};
@@ -31,6 +35,8 @@ pub enum Outcome {
     Waiting(Claim),
     /// Its keys are held by a transaction: a message will bring the reply.
     Parked,
+    /// A script needs what is not here; nothing was changed.
+    Lacks(Box<Needs>),
 }
 
 /// What waits for keys.
@@ -79,6 +85,9 @@ pub struct Shard {
     pub effects: Effects,
     /// Who subscribes to what, on all shards.
     pub subscriptions: Subscriptions,
+    /// The interpreter.
+    pub scripts: Scripts,
+    pub(super) router: Arc<Router>,
     /// Absent while it is lent as a whole.
     pub(super) keyspace: Option<Box<Keyspace>>,
     pub(super) locks: Locks<Parked>,
@@ -95,9 +104,34 @@ pub struct Shard {
     pub(super) emptied: Vec<Db>,
 }
 
+/// What a shard is made of.
+pub struct ShardSetup {
+    /// Which shard.
+    pub id: ShardId,
+    /// The configuration.
+    pub config: Config,
+    /// The clocks.
+    pub now: Now,
+    /// Seed of its randomness.
+    pub seed: u64,
+    /// Which keys are whose.
+    pub router: Arc<Router>,
+    /// The scripts of the process.
+    pub registry: Arc<Registry>,
+}
+
 impl Shard {
     /// An empty shard.
-    pub fn new(id: ShardId, shards: u16, config: Config, now: Now, seed: u64) -> Self {
+    pub fn new(setup: ShardSetup) -> Self {
+        let ShardSetup {
+            id,
+            config,
+            now,
+            seed,
+            router,
+            registry,
+        } = setup;
+        let shards = router.shards();
         let keyspace = Some(Box::new(Keyspace::new(config.databases)));
         Shard {
             id,
@@ -108,6 +142,8 @@ impl Shard {
             rng: Rng::new(seed),
             effects: Effects::default(),
             subscriptions: Subscriptions::default(),
+            scripts: Scripts::new(id, registry, now),
+            router,
             keyspace,
             locks: Locks::default(),
             held: HashMap::new(),
@@ -191,7 +227,50 @@ impl Shard {
             }
             Attempt::Served => Outcome::Done,
             Attempt::Nothing => Outcome::Waiting(self.start_waiting(asker, command, args.into())),
+            Attempt::Lacks => Outcome::Lacks(self.scripts.take_needs()),
         }
+    }
+
+    /// Runs one command, without what follows from it.
+    #[inline]
+    fn attempt(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>, reply: &mut Reply) -> Attempt {
+        if matches!(command.exec, Exec::Script(_) | Exec::Library(_)) {
+            let declared = |key: &[u8]| {
+                let positions = command.key_positions(args).unwrap_or_default();
+                positions.iter().any(|&at| args.at(at) == key)
+            };
+            return self.run_unit(asker, &declared, Unit::Command(command, args), reply);
+        }
+        let (space, mut surroundings) = self.parts();
+        let space = space.expect("a request runs only while its keys are here");
+        surroundings.run(space, asker, command, args, reply)
+    }
+
+    /// Runs a script, or a block with one, over the keys that are `declared` and the others of this shard that nobody holds or waits for.
+    fn run_unit(
+        &mut self,
+        asker: &Asker,
+        declared: &dyn Fn(&[u8]) -> bool,
+        unit: Unit<'_>,
+        reply: &mut Reply,
+    ) -> Attempt {
+        let (id, alone, idle) = (self.id, self.shards == 1, self.locks.idle());
+        let (router, locks) = (&self.router, &self.locks);
+        let has =
+            |key: &[u8]| (alone || router.shard(key) == id) && (idle || declared(key) || locks.free([key].into_iter()));
+        let has: Has<'_> = if alone && idle { None } else { Some(&has) };
+        let mut surroundings = Surroundings {
+            effects: &mut self.effects,
+            config: &self.config,
+            now: self.now,
+            subscriptions: &self.subscriptions,
+            rng: &mut self.rng,
+            shard: (self.id, self.shards),
+        };
+        let space = self.keyspace.as_deref_mut();
+        let space = space.expect("a request runs only while its keys are here");
+        self.scripts
+            .run_unit(&mut surroundings, space, has, false, asker, unit, reply)
     }
 
     /// Whether a request may run now: nobody holds or waits for its keys, and no earlier request of its client waits.
@@ -227,14 +306,12 @@ impl Shard {
     pub(super) fn execute(
         &mut self,
         asker: &Asker,
-        command: &Command,
+        command: &'static Command,
         args: Args<'_>,
         reply: &mut Reply,
         out: &mut Outbox,
     ) -> Attempt {
-        let (space, mut surroundings) = self.parts();
-        let space = space.expect("a request runs only while its keys are here");
-        let attempt = surroundings.run(space, asker, command, args, reply);
+        let attempt = self.attempt(asker, command, args, reply);
         if self.has_aftermath() {
             self.settle(out);
         }
@@ -322,15 +399,17 @@ impl Shard {
         let mut reply = Reply::new(std::mem::take(&mut out.replies(shard).bytes), asker.resp);
         let outer = std::mem::take(&mut self.wakes);
         // Settling may itself send to this lane, so the reply is put in place before.
-        let (space, mut surroundings) = self.parts();
-        let space = space.expect("a request runs only while its keys are here");
-        let attempt = surroundings.run(space, asker, command, args, &mut reply);
+        let attempt = self.attempt(asker, command, args, &mut reply);
         let lane = out.replies(shard);
         lane.bytes = reply.into_bytes();
         let reply = span(start, lane.bytes.len());
         if attempt == Attempt::Nothing {
             let claim = self.start_waiting(asker, command, args.into());
             lane.messages.push(Message::Waiting { conn, client, claim });
+        }
+        if attempt == Attempt::Lacks {
+            let args = args.into();
+            self.send_back(asker, LackingWork::Command { command, args }, out);
         }
         if self.has_aftermath() {
             self.settle(out);
@@ -342,39 +421,69 @@ impl Shard {
     }
 
     /// Runs an EXEC whose keys are all here; the reply comes by message.
-    pub fn block(&mut self, mut block: Box<Block>, out: &mut Outbox) {
+    pub fn block(&mut self, block: Box<Block>, out: &mut Outbox) {
         if self.locks.free(block.keys.iter().map(|key| &**key)) {
-            self.block_granted(&block, out);
+            self.block_granted(block, out);
         } else {
-            let scope = places(std::mem::take(&mut block.keys));
+            let scope = places(block.keys.clone());
             self.locks.enqueue(scope, Parked::Block(block));
         }
     }
 
-    fn block_granted(&mut self, block: &Block, out: &mut Outbox) {
+    /// A script cannot run here alone: its coordinator begins again with all that it needs.
+    fn send_back(&mut self, asker: &Asker, work: LackingWork, out: &mut Outbox) {
+        let lacking = Lacking {
+            asker: *asker,
+            needs: *self.scripts.take_needs(),
+            work,
+        };
+        out.reply(asker.origin.shard, Message::Lacking(Box::new(lacking)));
+    }
+
+    fn block_granted(&mut self, block: Box<Block>, out: &mut Outbox) {
         let shard = block.asker.origin.shard;
         let outer = std::mem::take(&mut self.wakes);
         let start = out.replies(shard).bytes.len();
         let mut reply = Reply::new(std::mem::take(&mut out.replies(shard).bytes), block.asker.resp);
-        if self.is_unchanged(&block.watched) {
-            reply.array(block.queue.len());
-            let (space, mut surroundings) = self.parts();
-            let space = space.expect("a request runs only while its keys are here");
-            for queued in &block.queue {
-                surroundings.run_in_block(space, &block.asker, queued.command, queued.args.as_args(), &mut reply);
-            }
+        let attempt = if self.is_unchanged(&block.watched) {
+            self.attempt_block(&block, &mut reply)
         } else {
             reply.null_array();
-        }
-        self.unwatch(&block.watched);
+            Attempt::Served
+        };
         let lane = out.replies(shard);
         lane.bytes = reply.into_bytes();
         let reply = span(start, lane.bytes.len());
+        if attempt == Attempt::Lacks {
+            let asker = block.asker;
+            self.send_back(&asker, LackingWork::Block(block), out);
+            if self.has_aftermath() {
+                self.settle(out);
+            }
+            self.wakes = outer;
+            return;
+        }
+        self.unwatch(&block.watched);
         if self.has_aftermath() {
             self.settle(out);
         }
         self.answer(block.asker.origin, reply, out);
         self.wakes = outer;
+    }
+
+    /// Runs the commands of a block, without what follows from them.
+    fn attempt_block(&mut self, block: &Block, reply: &mut Reply) -> Attempt {
+        if block.queue.iter().any(|queued| queued.command.runs_scripts()) {
+            let declared = |key: &[u8]| block.keys.binary_search_by(|other| (**other).cmp(key)).is_ok();
+            return self.run_unit(&block.asker, &declared, Unit::Block(&block.queue), reply);
+        }
+        reply.array(block.queue.len());
+        let (space, mut surroundings) = self.parts();
+        let space = space.expect("a request runs only while its keys are here");
+        for queued in &block.queue {
+            surroundings.run_in_block(space, &block.asker, queued.command, queued.args.as_args(), reply);
+        }
+        Attempt::Served
     }
 
     fn acquire(&mut self, acquire: Box<Acquire>, out: &mut Outbox) {
@@ -509,7 +618,7 @@ impl Shard {
                     continue;
                 }
                 Parked::Run { asker, command, args } => self.run_granted(&asker, command, args.as_args(), out),
-                Parked::Block(block) => self.block_granted(&block, out),
+                Parked::Block(block) => self.block_granted(block, out),
                 Parked::Watch { origin, db, keys } => self.watch_granted(origin, db, keys.as_args(), out),
                 Parked::Serve(waiter) => {
                     self.serve_granted(*waiter, out);

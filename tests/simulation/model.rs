@@ -4,6 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::reply::Value;
 
+/// A script that runs its arguments as commands, and answers all their replies.
+pub const COLLECTING: &str = "local r = {} for i, line in ipairs(ARGV) do local w = {} for word in string.gmatch(line, '%S+') do w[#w + 1] = word end r[i] = redis.pcall(unpack(w)) end return r";
+
+/// As [`COLLECTING`], but that an error ends it.
+pub const RAISING: &str = "local r = {} for i, line in ipairs(ARGV) do local w = {} for word in string.gmatch(line, '%S+') do w[#w + 1] = word end r[i] = redis.call(unpack(w)) end return r";
+
 /// A command as the workload sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -157,8 +163,26 @@ impl State {
                 }
                 return None;
             }
+            "EVAL" => self.script(words),
             other => panic!("the model does not know {other}"),
         })
+    }
+
+    /// A script of [`crate::workload`]: its arguments are commands.
+    fn script(&mut self, words: &[String]) -> Value {
+        let keys: usize = words[2].parse().expect("the number of keys");
+        let raises = words[1] == RAISING;
+        let mut replies = Vec::new();
+        for line in &words[3 + keys..] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            match self.command(&words).unwrap_or(Value::Nil) {
+                Value::Error(text) if raises => {
+                    return Value::Error(format!("{text} script: on @user_script:1."));
+                }
+                reply => replies.push(reply),
+            }
+        }
+        Value::Array(replies)
     }
 
     fn get(&self, key: &str) -> Value {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use corelane::base::rng::Rng;
 
 use crate::history::Event;
-use crate::model::Op;
+use crate::model::{COLLECTING, Op, RAISING};
 use crate::world::{Fault, World};
 
 /// What a run looks like.
@@ -63,16 +63,35 @@ fn known(rng: &mut Rng, serial: &mut u64) -> String {
     }
 }
 
+/// A script of some commands, which declares some of their keys, all, or none.
+fn script(rng: &mut Rng, serial: &mut u64) -> Vec<String> {
+    let commands: Vec<String> = (0..1 + rng.below(4)).map(|_| known(rng, serial)).collect();
+    let declares = rng.below(3);
+    let mut keys: Vec<&str> = commands.iter().flat_map(|line| line.split(' ').skip(1)).collect();
+    keys.retain(|word| {
+        word.len() == 2 && word.starts_with(['t', 'l']) && (declares == 2 || declares == 1 && rng.chance(1, 2))
+    });
+    let text = if rng.chance(1, 2) { COLLECTING } else { RAISING };
+    let head = ["EVAL".to_owned(), text.to_owned(), keys.len().to_string()];
+    let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+    head.into_iter().chain(keys).chain(commands).collect()
+}
+
 fn operation(rng: &mut Rng, serial: &mut u64) -> Op {
     let timeout = if rng.chance(1, 3) { "0.001" } else { "0.02" };
-    match rng.below(10) {
+    match rng.below(14) {
         0 => Op::plain(&format!("BLPOP {} {timeout}", list(rng))),
         1 => Op::plain(&format!("BRPOP {} {} {} {timeout}", list(rng), list(rng), list(rng))),
         2 => Op::plain(&format!("BLMOVE {} {} RIGHT LEFT {timeout}", list(rng), list(rng))),
         3 | 4 => {
-            let commands = (0..1 + rng.below(3)).map(|_| known(rng, serial).split(' ').map(str::to_owned).collect());
-            Op::Block(commands.collect())
+            let count = 1 + rng.below(3);
+            let mut command = || match rng.below(6) {
+                0 => script(rng, serial),
+                _ => known(rng, serial).split(' ').map(str::to_owned).collect(),
+            };
+            Op::Block((0..count).map(|_| command()).collect())
         }
+        5..=8 => Op::Plain(script(rng, serial)),
         _ => Op::plain(&known(rng, serial)),
     }
 }

@@ -11,7 +11,6 @@ const SLOWLOG: Why = Why::NotYet("the slow log");
 const LATENCY: Why = Why::NotYet("latency statistics");
 const PROCESS: Why =
     Why::Moot("the process runs in the foreground under a service manager, which also keeps its output");
-const SCRIPTS: Why = Why::NotYet("scripts");
 const TRACKING: Why = Why::NotYet("client-side caching");
 const MODULES: Why = Why::Moot("there are no modules");
 const SEED: Why = Why::Moot("the placement of keys is the same in every process");
@@ -48,7 +47,12 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive::inert("bio-cpulist", Kind::Text, "", THREADS)
         .alias("bio_cpulist")
         .at_start(),
-    Directive::inert("busy-reply-threshold", Kind::Integer(0, i64::MAX), "5000", SCRIPTS).alias("lua-time-limit"),
+    Directive::live(
+        "busy-reply-threshold",
+        Kind::Integer(0, i64::MAX),
+        field!(busy_reply_threshold_ms),
+    )
+    .alias("lua-time-limit"),
     Directive::inert(
         "commandlog-execution-slower-than",
         Kind::Integer(-1, i64::MAX),

@@ -348,6 +348,10 @@ const CORELANE: &[Field] = &[
     Fact("corelane_forwarded_commands", "0"),
     Fact("corelane_cross_shard_transactions", "0"),
     Fact("corelane_moved_connections", "0"),
+    Fact("corelane_scripts_local", "0"),
+    Fact("corelane_scripts_lent", "0"),
+    Fact("corelane_scripts_whole", "0"),
+    Fact("corelane_scripts_restarted", "0"),
     Fact("corelane_table_bytes", "0"),
     Lines(shards),
 ];

@@ -1,0 +1,290 @@
+//! The server as a running script sees it: finds the command, checks that scripts may run it, and runs it over the script's ground.
+
+use super::ground::{Ground, run_over_whole};
+use super::undo::Undo;
+use super::watch::Watch;
+use crate::catalog;
+use crate::command::args::append;
+use crate::command::session::SessionContext;
+use crate::command::{Args, Attempt, Command, Error, Exec, Flags, Session, Span};
+use crate::protocol::reply::Reply;
+use crate::protocol::words::quote;
+use crate::script::{AclCheck, Host as ScriptHost, LogLevel, Stop};
+use crate::shard::execute::{Surroundings, report};
+use crate::shard::message::Asker;
+
+/// Bytes of touched keys that are remembered; a script that touches more takes the whole keyspace when it lacks something.
+const TOUCHED_BYTES_MAX: usize = 64 << 10;
+
+/// What a run that was given up needs in order to run to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Keys, each once, in order.
+    pub keys: Vec<Box<[u8]>>,
+    /// Everything there is.
+    pub whole: bool,
+}
+
+/// Memory that runs of scripts share, one after the other.
+#[derive(Default)]
+pub struct Scratch {
+    /// The words of the command that the script calls.
+    words: Vec<u8>,
+    spans: Vec<Span>,
+    /// Keys that the script has touched, back to back.
+    touched: Vec<u8>,
+    touched_spans: Vec<Span>,
+    /// Whether there were too many to remember.
+    overflowed: bool,
+    /// Whether the last run lacked something, and whether that was more than keys.
+    lacked: Option<bool>,
+}
+
+impl Scratch {
+    pub(super) fn begin(&mut self) {
+        self.touched.clear();
+        self.touched_spans.clear();
+        self.overflowed = false;
+        self.lacked = None;
+    }
+
+    fn touch(&mut self, key: &[u8]) {
+        if self.touched.len() + key.len() > TOUCHED_BYTES_MAX {
+            self.overflowed = true;
+        } else {
+            let span = append(&mut self.touched, key);
+            self.touched_spans.push(span);
+        }
+    }
+
+    /// What the last run needs, if it lacked something: all that it has touched.
+    pub fn take_needs(&mut self) -> Option<Needs> {
+        let whole = self.lacked.take()? || self.overflowed;
+        let word = |span: &Span| &self.touched[span.start as usize..span.start as usize + span.len as usize];
+        let mut keys: Vec<Box<[u8]>> = self.touched_spans.iter().map(|span| word(span).into()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Some(Needs { keys, whole })
+    }
+}
+
+/// One run of one script.
+pub struct Host<'h, 's> {
+    pub(super) around: &'h mut Surroundings<'s>,
+    pub(super) ground: Ground<'h>,
+    /// The client; its database follows SELECT.
+    pub(super) asker: Asker,
+    pub(super) undo: &'h mut Undo,
+    pub(super) scratch: &'h mut Scratch,
+    pub(super) session: &'h mut Session,
+    /// Whether the script must not write.
+    pub(super) reads_only: bool,
+    pub(super) watch: Watch<'h>,
+}
+
+impl Host<'_, '_> {
+    fn lack(&mut self, more_than_keys: bool) -> Stop {
+        self.scratch.lacked = Some(more_than_keys);
+        Stop::Restart
+    }
+
+    fn run(&mut self, args: Args<'_>, reply: &mut Reply) -> Result<(), Stop> {
+        let command = match self.admit(args) {
+            Ok(command) => command,
+            Err(error) => {
+                reply.error_bytes(&error.line());
+                return Ok(());
+            }
+        };
+        match command.exec {
+            Exec::Session(run) => {
+                if !self.around.subscriptions.is_unmonitored() {
+                    self.show(command, args);
+                }
+                self.run_on_session(run, args, reply);
+                Ok(())
+            }
+            _ if command.flags.has(Flags::WRITE) && !self.watch.may_change() => Err(Stop::Killed),
+            Exec::Keys(_) | Exec::Blocking { .. } => {
+                self.check_keys(command, args)?;
+                self.run_keyed(command, args, reply);
+                Ok(())
+            }
+            Exec::Shard { .. } | Exec::Whole { .. } => {
+                if matches!(self.ground, Ground::Part { has: Some(_), .. }) {
+                    return Err(self.lack(true));
+                }
+                self.run_keyed(command, args, reply);
+                Ok(())
+            }
+            Exec::Everywhere { .. } | Exec::Script(_) | Exec::Library(_) | Exec::Control(_) | Exec::Container => {
+                reply.error_bytes(&NOT_ALLOWED.line());
+                Ok(())
+            }
+        }
+    }
+
+    /// The command that a script may run.
+    fn admit(&self, args: Args<'_>) -> Result<&'static Command, Error> {
+        let mut command = catalog::find(args.at(0)).ok_or(Error::Text("ERR Unknown command called from script"))?;
+        if !command.subcommands.is_empty()
+            && let Some(name) = args.get(1)
+        {
+            command = catalog::find_sub(command, name).ok_or_else(|| Error::unknown_subcommand(name, command.name))?;
+        }
+        if !command.arity.allows(args.len()) || matches!(command.exec, Exec::Container) {
+            return Err(Error::Text("ERR Wrong number of args calling command from script"));
+        }
+        if command.flags.has(Flags::NOSCRIPT) {
+            return Err(NOT_ALLOWED);
+        }
+        if self.reads_only && (command.flags.has(Flags::WRITE) || command.flags.has(Flags::MAY_REPLICATE)) {
+            return Err(Error::Text(
+                "ERR Write commands are not allowed from read-only scripts.",
+            ));
+        }
+        Ok(command)
+    }
+
+    /// Whether all keys of a command are here.
+    fn check_keys(&mut self, command: &Command, args: Args<'_>) -> Result<(), Stop> {
+        let Ground::Part { has: Some(has), .. } = &self.ground else {
+            return Ok(());
+        };
+        let mut lacks = false;
+        if let Some(at) = command.single_key() {
+            let key = args.at(usize::from(at));
+            self.scratch.touch(key);
+            lacks = !has(key);
+        } else if !command.keys.is_empty() {
+            // Words that do not fit the specification make the command answer an error.
+            for at in command.key_positions(args).unwrap_or_default() {
+                self.scratch.touch(args.at(at));
+                lacks |= !has(args.at(at));
+            }
+        }
+        if lacks { Err(self.lack(false)) } else { Ok(()) }
+    }
+
+    fn run_keyed(&mut self, command: &'static Command, args: Args<'_>, reply: &mut Reply) {
+        if !self.around.subscriptions.is_unmonitored() {
+            self.show(command, args);
+        }
+        if let Exec::Blocking { timeout, .. } = command.exec
+            && let Err(error) = timeout(args)
+        {
+            return reply.error_bytes(&error.line());
+        }
+        let asker = &self.asker;
+        let attempt = match &mut self.ground {
+            Ground::Part { space, .. } => {
+                self.undo.keep(space, command, args);
+                self.around.run(space, asker, command, args, reply)
+            }
+            Ground::Whole { spaces, router } => {
+                run_over_whole(self.around, spaces, router, asker, command, args, reply)
+            }
+        };
+        if attempt == Attempt::Nothing
+            && let Exec::Blocking { denied, .. } = command.exec
+        {
+            denied(reply);
+        }
+    }
+
+    /// Runs a command on a session of the script's own: what it selects ends with the script.
+    fn run_on_session(
+        &mut self,
+        run: fn(&mut SessionContext<'_>, Args<'_>) -> crate::command::Ran,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) {
+        let mark = reply.len();
+        self.session.client = self.asker.origin.client;
+        self.session.db = self.asker.db;
+        self.session.resp = reply.resp();
+        let ran = run(
+            &mut SessionContext {
+                session: self.session,
+                reply,
+                config: self.around.config,
+                now: self.around.now,
+                shards: self.around.shard.1,
+            },
+            args,
+        );
+        report(ran, mark, reply);
+        self.asker.db = self.session.db;
+    }
+
+    /// Records a line for MONITOR.
+    #[cold]
+    fn show(&mut self, command: &Command, args: Args<'_>) {
+        if command.flags.has(Flags::SKIP_MONITOR) || command.flags.has(Flags::ADMIN) {
+            return;
+        }
+        let now_us = self.around.now.unix_us;
+        let head = format!(
+            "+{}.{:06} [{} lua]",
+            now_us / 1_000_000,
+            now_us % 1_000_000,
+            self.asker.db.0
+        );
+        let mut line = head.into_bytes();
+        for word in args.iter() {
+            line.push(b' ');
+            quote(word, &mut line);
+        }
+        line.extend_from_slice(b"\r\n");
+        self.around.effects.shown.push(line.into());
+    }
+}
+
+const NOT_ALLOWED: Error = Error::Text("ERR This Valkey command is not allowed from script");
+
+impl ScriptHost for Host<'_, '_> {
+    fn call(&mut self, argv: &[&[u8]], reply: &mut Reply) -> Result<(), Stop> {
+        let (mut words, mut spans) = (
+            std::mem::take(&mut self.scratch.words),
+            std::mem::take(&mut self.scratch.spans),
+        );
+        words.clear();
+        spans.clear();
+        spans.extend(argv.iter().map(|word| append(&mut words, word)));
+        let ran = self.run(Args::new(&words, &spans), reply);
+        (self.scratch.words, self.scratch.spans) = (words, spans);
+        ran
+    }
+
+    fn interrupted(&mut self) -> Option<Stop> {
+        let threshold_ms = self.around.config.busy_reply_threshold_ms;
+        let changed = self.undo.has_changed(self.around.effects);
+        let killed = self.watch.look(self.around.shard.0, threshold_ms, changed);
+        killed.then_some(Stop::Killed)
+    }
+
+    fn log(&mut self, level: LogLevel, text: &[u8]) {
+        let level = match level {
+            LogLevel::Debug => log::Level::Trace,
+            LogLevel::Verbose => log::Level::Debug,
+            LogLevel::Notice => log::Level::Info,
+            LogLevel::Warning => log::Level::Warn,
+        };
+        log::log!(level, "{}", String::from_utf8_lossy(text));
+    }
+
+    fn acl_check(&mut self, argv: &[&[u8]]) -> AclCheck {
+        let words = crate::command::args::OwnedArgs::from_words(argv.iter().copied());
+        let args = words.as_args();
+        let found = catalog::find(args.at(0)).and_then(|command| match args.get(1) {
+            Some(name) if !command.subcommands.is_empty() => catalog::find_sub(command, name),
+            _ => Some(command),
+        });
+        match found {
+            Some(command) if command.arity.allows(args.len()) => AclCheck::Allowed,
+            _ => AclCheck::UnknownCommand,
+        }
+    }
+
+    fn set_replication(&mut self, _: u8) {}
+}

@@ -1,0 +1,219 @@
+//! Scripts and functions on one shard: finds what a command wants to run, runs it over what is here, and takes it back when something is missing.
+
+mod ground;
+mod host;
+mod library;
+mod program;
+mod registry;
+mod running;
+mod undo;
+mod watch;
+
+pub use ground::{Has, run_over_whole};
+pub use host::Needs;
+pub use registry::Registry;
+
+use std::sync::Arc;
+
+use ground::Ground;
+use host::{Host, Scratch};
+use program::Programs;
+use undo::Undo;
+use watch::Watch;
+
+use super::execute::Surroundings;
+use super::message::Asker;
+use super::router::Router;
+use crate::base::id::{ClientId, ShardId};
+use crate::base::time::Now;
+use crate::command::session::Queued;
+use crate::command::{Args, Attempt, Command, Exec, Session};
+use crate::keyspace::Keyspace;
+use crate::protocol::reply::Reply;
+
+/// What runs as a whole or not at all.
+#[derive(Clone, Copy)]
+pub enum Unit<'u> {
+    /// One command.
+    Command(&'static Command, Args<'u>),
+    /// The commands of an EXEC.
+    Block(&'u [Queued]),
+}
+
+/// What this shard has counted, by INFO field.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Scripts, or blocks with some, that ran over this shard's own keys.
+    pub local: u64,
+    /// Those that ran over keys which shards had lent.
+    pub lent: u64,
+    /// Scripts that ran over the whole keyspace.
+    pub whole: u64,
+}
+
+/// The interpreter of one shard, and what runs share.
+pub struct Scripts {
+    registry: Arc<Registry>,
+    programs: Programs,
+    scratch: Scratch,
+    undo: Undo,
+    /// The session of commands that scripts call.
+    session: Session,
+    tally: Tally,
+}
+
+impl Scripts {
+    /// A shard without compiled scripts.
+    pub fn new(shard: ShardId, registry: Arc<Registry>, now: Now) -> Self {
+        Scripts {
+            programs: Programs::new(shard, registry.clone()),
+            registry,
+            scratch: Scratch::default(),
+            undo: Undo::default(),
+            session: Session::new(ClientId(0), Box::default(), Box::default(), true, now),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Counters with their INFO field names.
+    pub fn fields(&self) -> [(&'static str, i64); 3] {
+        [
+            ("corelane_scripts_local", self.tally.local as i64),
+            ("corelane_scripts_lent", self.tally.lent as i64),
+            ("corelane_scripts_whole", self.tally.whole as i64),
+        ]
+    }
+
+    /// Sets the counters to zero.
+    pub fn reset_counters(&mut self) {
+        self.tally = Tally::default();
+    }
+
+    /// What the last run has lacked.
+    pub fn take_needs(&mut self) -> Box<Needs> {
+        Box::new(
+            self.scratch
+                .take_needs()
+                .expect("a run that lacked something noted what"),
+        )
+    }
+
+    /// Runs `unit` over the keys of `space` that `has` knows (`None`: all that there are), which may be `lent`. When it lacks something, nothing is
+    /// replied and nothing has changed.
+    #[allow(clippy::too_many_arguments, reason = "what runs, over what, for whom, into what")]
+    pub fn run_unit(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        space: &mut Keyspace,
+        has: Has<'_>,
+        lent: bool,
+        asker: &Asker,
+        unit: Unit<'_>,
+        reply: &mut Reply,
+    ) -> Attempt {
+        let mark = reply.len();
+        self.scratch.begin();
+        self.undo.begin(has.is_some(), around.effects);
+        let attempt = match unit {
+            Unit::Command(command, args) => {
+                let ground = Ground::Part { space, has };
+                self.run(around, ground, asker, command, args, reply)
+            }
+            Unit::Block(queue) => self.run_block(around, space, has, asker, queue, reply),
+        };
+        if attempt == Attempt::Lacks {
+            reply.truncate(mark);
+            self.undo.take_back(space, around.effects);
+        } else {
+            self.undo.end();
+            if lent {
+                self.tally.lent += 1;
+            } else {
+                self.tally.local += 1;
+            }
+        }
+        attempt
+    }
+
+    fn run_block(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        space: &mut Keyspace,
+        has: Has<'_>,
+        asker: &Asker,
+        queue: &[Queued],
+        reply: &mut Reply,
+    ) -> Attempt {
+        reply.array(queue.len());
+        for Queued { command, args } in queue {
+            let args = args.as_args();
+            if command.runs_scripts() {
+                let ground = Ground::Part {
+                    space: &mut *space,
+                    has,
+                };
+                if self.run(around, ground, asker, command, args, reply) == Attempt::Lacks {
+                    return Attempt::Lacks;
+                }
+            } else {
+                self.undo.keep(space, command, args);
+                around.run_in_block(space, asker, command, args, reply);
+            }
+        }
+        Attempt::Served
+    }
+
+    /// Runs a command that needs the interpreter over the keyspaces of all shards.
+    #[allow(clippy::too_many_arguments, reason = "what runs, over what, for whom, into what")]
+    pub fn run_over_whole(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        spaces: &mut [Box<Keyspace>],
+        router: &Router,
+        asker: &Asker,
+        command: &'static Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) -> Attempt {
+        self.scratch.begin();
+        self.undo.begin(false, around.effects);
+        self.tally.whole += u64::from(matches!(command.exec, Exec::Script(_)));
+        let attempt = self.run(around, Ground::Whole { spaces, router }, asker, command, args, reply);
+        self.undo.end();
+        attempt
+    }
+
+    fn run(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        ground: Ground<'_>,
+        asker: &Asker,
+        command: &'static Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) -> Attempt {
+        let mark = reply.len();
+        let ran = match command.exec {
+            Exec::Library(run) => run(&mut self.programs, args, reply).map(|()| Attempt::Served),
+            Exec::Script(program) => {
+                let mut host = Host {
+                    around,
+                    ground,
+                    asker: *asker,
+                    undo: &mut self.undo,
+                    scratch: &mut self.scratch,
+                    session: &mut self.session,
+                    reads_only: false,
+                    watch: Watch::new(&self.registry, program, args),
+                };
+                self.programs.run(program, command, args, &mut host, reply)
+            }
+            _ => unreachable!("{} needs no interpreter", command.name),
+        };
+        ran.unwrap_or_else(|error| {
+            reply.truncate(mark);
+            reply.error_bytes(&error.line());
+            Attempt::Served
+        })
+    }
+}
