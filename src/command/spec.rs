@@ -544,6 +544,9 @@ pub struct Command {
     pub system: bool,
     /// What must allow it.
     pub guard: Option<Guard>,
+    /// For a blocking command that takes something out: the command that puts it back, given the words of the first. Its words are the key and what was
+    /// taken, the last first.
+    pub undone_by: Option<fn(Args<'_>) -> &'static str>,
 }
 
 impl Command {
@@ -570,7 +573,14 @@ impl Command {
             subcommands: &[],
             system: false,
             guard: None,
+            undone_by: None,
         }
+    }
+
+    /// What it takes out for a blocked client that turns out to be gone is put back by the command that `name` tells.
+    pub const fn undone_by(mut self, name: fn(Args<'_>) -> &'static str) -> Self {
+        self.undone_by = Some(name);
+        self
     }
 
     /// It is a subcommand of `container`, named in upper case.

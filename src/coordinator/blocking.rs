@@ -3,9 +3,12 @@
 use super::connection::{Blocked, Connection, Flow};
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
+use crate::catalog;
 use crate::command::Exec;
+use crate::command::args::OwnedArgs;
 use crate::command::local::Unblock;
-use crate::shard::message::{Claim, Message};
+use crate::protocol::leaves::leaves;
+use crate::shard::message::{Claim, Message, Waiter};
 
 impl Node {
     /// The connection's last command waits for a key at `shards`.
@@ -49,6 +52,22 @@ impl Node {
             blocked.claim.take();
             self.end_blocking(id, conn, None);
         }
+    }
+
+    /// A blocked client was served and is gone: what was taken out for it goes back to where it was, for the next who asks.
+    pub(super) fn give_back(&mut self, waiter: &Waiter, reply: &[u8]) {
+        let Some(undo) = waiter.command.undone_by else { return };
+        let taken = leaves(reply);
+        let Some((key, taken)) = taken.split_first() else {
+            return;
+        };
+        let name = undo(waiter.args.as_args());
+        let command = catalog::find(name.as_bytes()).expect("what undoes a command is a command");
+        let request = [name.as_bytes(), key].into_iter().chain(taken.iter().rev().copied());
+        let lane = self.out.requests(self.router.shard(key));
+        let words = lane.words(OwnedArgs::from_words(request).as_args());
+        let asker = waiter.asker;
+        lane.messages.push(Message::Run { asker, command, words });
     }
 
     /// The client's time is up.

@@ -155,7 +155,7 @@ impl Node {
         self.tell_waker(&tx);
         let origin = tx.asker.origin;
         let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
-            return;
+            return self.answer_nobody(&tx);
         };
         let mark = conn.reply.len();
         if attempt == Attempt::Nothing
@@ -174,8 +174,16 @@ impl Node {
         conn.finish_reply(mark);
         if matches!(conn.flow, Flow::Closing) {
             self.put_conn(origin.conn, conn);
+            self.answer_nobody(&tx);
         } else {
             self.ready(origin.conn, conn);
+        }
+    }
+
+    /// The client is gone; if it was woken, what it was given goes back.
+    fn answer_nobody(&mut self, tx: &Tx) {
+        if let Some(waiter) = &tx.waiter {
+            self.give_back(waiter, tx.reply.bytes());
         }
     }
 

@@ -149,12 +149,14 @@ impl Node {
     }
 
     fn finish_blocking(&mut self, from: ShardId, served: Served) {
-        let Served { origin, reply } = served;
+        let Served { waiter, reply } = served;
+        let origin = waiter.asker.origin;
         let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
-            return;
+            return self.give_back(&waiter, &reply);
         };
         if !matches!(conn.flow, Flow::Blocked(_)) {
-            return self.put_conn(origin.conn, conn);
+            self.put_conn(origin.conn, conn);
+            return self.give_back(&waiter, &reply);
         }
         let mark = conn.reply.len();
         conn.reply.raw(&reply);

@@ -323,8 +323,8 @@ pub struct Registration {
 
 /// The reply for a blocked client.
 pub struct Served {
-    /// Who.
-    pub origin: Origin,
+    /// Who, and for which command.
+    pub waiter: Waiter,
     /// The encoded reply.
     pub reply: Vec<u8>,
 }

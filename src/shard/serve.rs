@@ -119,7 +119,7 @@ impl Shard {
                 out.reply(
                     origin.shard,
                     Message::Served(Box::new(Served {
-                        origin,
+                        waiter,
                         reply: reply.into_bytes(),
                     })),
                 );

@@ -1,6 +1,7 @@
 //! The whole server (shards, lanes, connections) in one thread under a seeded scheduler: every history must be strictly serializable,
 //! everything must be answered, nothing may stay held. `CORELANE_SEEDS` sets how many seeds, `CORELANE_SEED` runs one.
 
+mod departures;
 mod history;
 mod model;
 mod reply;

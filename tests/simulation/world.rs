@@ -44,6 +44,11 @@ impl Client {
     pub fn is_closed(&self) -> bool {
         self.closed
     }
+
+    /// Whether the server has written anything for it.
+    pub fn has_output(&self) -> bool {
+        self.flush_wanted || self.sending.is_some() || !self.incoming.is_empty() || !self.replies.is_empty()
+    }
 }
 
 /// A lane: from, to, and whether it carries replies.

@@ -51,6 +51,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0).multiple(), Arg::double("timeout")])
     .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .undone_by(|_| "LPUSH")
     .run(Exec::Blocking {
         attempt: blpop,
         timeout: last_timeout,
@@ -73,6 +74,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0).multiple(), Arg::double("timeout")])
     .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .undone_by(|_| "RPUSH")
     .run(Exec::Blocking {
         attempt: brpop,
         timeout: last_timeout,
@@ -120,6 +122,7 @@ pub const COMMANDS: &[Command] = &[
         Arg::one_of("where", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
         Arg::integer("count").token("COUNT").optional(),
     ])
+    .undone_by(pushed_back_by)
     .run(Exec::Blocking {
         attempt: blmpop,
         timeout: blmpop_timeout,
@@ -236,6 +239,14 @@ fn blmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
     let pop = MultiPop::parse(args, 2, ENDS)?;
     args.timeout_s(1)?;
     pop_from_first(ctx, args, pop)
+}
+
+/// What puts back the elements that BLMPOP took.
+fn pushed_back_by(args: Args<'_>) -> &'static str {
+    match MultiPop::parse(args, 2, ENDS) {
+        Ok(MultiPop { end: End::Right, .. }) => "RPUSH",
+        _ => "LPUSH",
+    }
 }
 
 /// The timeout, once the other words have been found right: their errors come first.

@@ -71,6 +71,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0).multiple(), Arg::double("timeout")])
     .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .undone_by(|_| "ZADD")
     .run(Exec::Blocking {
         attempt: bzpopmin,
         timeout: last_timeout,
@@ -93,6 +94,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0).multiple(), Arg::double("timeout")])
     .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .undone_by(|_| "ZADD")
     .run(Exec::Blocking {
         attempt: bzpopmax,
         timeout: last_timeout,
@@ -120,6 +122,7 @@ pub const COMMANDS: &[Command] = &[
         Arg::one_of("where", &[Arg::word("min", "MIN"), Arg::word("max", "MAX")]),
         Arg::integer("count").token("COUNT").optional(),
     ])
+    .undone_by(|_| "ZADD")
     .run(Exec::Blocking {
         attempt: bzmpop,
         timeout: bzmpop_timeout,
