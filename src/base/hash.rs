@@ -98,6 +98,28 @@ pub fn table_hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// MurmurHash2 in its 64-bit form A (Appleby), little-endian: the hash by which HyperLogLogs of Valkey count.
+pub fn murmur64a(bytes: &[u8], seed: u64) -> u64 {
+    const FACTOR: u64 = 0xc6a4_a793_5bd1_e995;
+    const SHIFT: u32 = 47;
+    let mix = |word: u64| {
+        let word = word.wrapping_mul(FACTOR);
+        (word ^ word >> SHIFT).wrapping_mul(FACTOR)
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let start = seed ^ (bytes.len() as u64).wrapping_mul(FACTOR);
+    let mut hash = words.iter().fold(start, |hash, word| {
+        (hash ^ mix(u64::from_le_bytes(*word))).wrapping_mul(FACTOR)
+    });
+    if !rest.is_empty() {
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        hash = (hash ^ u64::from_le_bytes(last)).wrapping_mul(FACTOR);
+    }
+    hash = (hash ^ hash >> SHIFT).wrapping_mul(FACTOR);
+    hash ^ hash >> SHIFT
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,7 @@ const FAMILIES: &[&[&[Command]]] = &[
     family::connection::COMMANDS,
     family::generic::COMMANDS,
     family::hash::COMMANDS,
+    family::hyperloglog::COMMANDS,
     family::list::COMMANDS,
     family::pubsub::COMMANDS,
     family::scripting::COMMANDS,

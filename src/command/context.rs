@@ -217,6 +217,14 @@ impl Keys<'_> {
         Some(self.selected().at_mut(place))
     }
 
+    /// As [`Keys::get_mut`], counted as a hit or miss in the statistics: for commands that read and may keep what they found out.
+    pub fn lookup_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        let place = self.find(key).ok();
+        self.effects.hits += u64::from(place.is_some());
+        self.effects.misses += u64::from(place.is_none());
+        place.map(|place| self.selected().at_mut(place))
+    }
+
     /// The entry at `key`, put there by `make` when there is none; the caller records the change.
     pub fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Entry) -> &mut Entry {
         let place = match self.find_used(key) {
@@ -302,6 +310,11 @@ impl Keys<'_> {
     /// Records that `key` was modified (wakes waiters, fails watchers, notifies `event`).
     pub fn changed(&mut self, key: &[u8], class: Class, event: &'static str) {
         self.effects.changed(self.db, key, class, event);
+    }
+
+    /// Records that `key` was modified, with no event to tell.
+    pub fn touched(&mut self, key: &[u8]) {
+        self.effects.changed(self.db, key, Class::Generic, "");
     }
 
     /// Records an event for a change that is recorded already under another name.

@@ -37,7 +37,7 @@ pub struct Change {
     pub key: Box<[u8]>,
     /// The event's class.
     pub class: Class,
-    /// The event's name, as in keyspace notifications (`lpush`, `del`, ...).
+    /// The event's name, as in keyspace notifications (`lpush`, `del`, ...); empty when there is nothing to tell.
     pub event: &'static str,
     /// Whether the value changed (not only an event to tell).
     pub modified: bool,

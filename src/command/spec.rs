@@ -728,11 +728,14 @@ impl Command {
         }
     }
 
-    /// The positions of all keys among the words of `args`; `None` when the words do not fit the specifications.
-    pub fn key_positions(&self, args: Args<'_>) -> Option<Vec<usize>> {
+    /// The positions of all keys among the words of `args`. A specification that the words do not fit names none: either its keys
+    /// may be left out, or the command answers with an error before it touches any.
+    pub fn key_positions(&self, args: Args<'_>) -> Vec<usize> {
         let mut positions = Vec::new();
-        let fits = self.keys.iter().all(|key| key.positions(args, &mut positions));
-        fits.then_some(positions)
+        for key in self.keys {
+            key.positions(args, &mut positions);
+        }
+        positions
     }
 
     /// Declared flags and those that follow: `movablekeys`.

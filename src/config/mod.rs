@@ -109,6 +109,8 @@ pub struct Config {
     pub zset_max_listpack_entries: usize,
     /// Bytes up to which members of a compact sorted set go.
     pub zset_max_listpack_value: usize,
+    /// Bytes up to which a HyperLogLog is compact.
+    pub hll_sparse_max_bytes: usize,
     /// Affinity rules: `preset:bullmq`, `prefix*:...`; see docs.
     pub affinity: Vec<String>,
     /// Whether keys are freed by a background thread when FLUSHALL does not say.
@@ -179,6 +181,7 @@ impl Default for Config {
             set_max_listpack_value: 64,
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
+            hll_sparse_max_bytes: 3000,
             affinity: vec!["preset:bullmq".into()],
             lazyfree_lazy_user_flush: true,
             renamed_commands: Vec::new(),

@@ -360,7 +360,7 @@ impl Node {
 
     fn target_of_many(&self, command: &Command, args: Args<'_>) -> Target {
         // Words that do not fit the specification make the command answer an error, wherever it runs.
-        let positions = command.key_positions(args).unwrap_or_default();
+        let positions = command.key_positions(args);
         let mut shards = positions.iter().map(|&at| self.router.shard(args.at(at)));
         match shards.next() {
             None => Target::One(self.shard.id),

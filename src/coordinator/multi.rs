@@ -190,13 +190,7 @@ fn all_keys(queue: &[Queued], watched: &[Watched]) -> Vec<Box<[u8]>> {
     let mut keys: Vec<Box<[u8]>> = watched.iter().map(|watched| watched.key.clone()).collect();
     for Queued { command, args } in queue {
         let args = args.as_args();
-        keys.extend(
-            command
-                .key_positions(args)
-                .unwrap_or_default()
-                .into_iter()
-                .map(|at| Box::from(args.at(at))),
-        );
+        keys.extend(command.key_positions(args).into_iter().map(|at| Box::from(args.at(at))));
     }
     keys.sort_unstable();
     keys.dedup();

@@ -4,6 +4,7 @@ pub mod bitmap;
 pub mod connection;
 pub mod generic;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod pubsub;
 pub mod scripting;

@@ -180,7 +180,7 @@ impl Bench {
     }
 
     fn shard_of(&self, command: &Command, args: Args<'_>) -> usize {
-        let positions = command.key_positions(args).unwrap_or_default();
+        let positions = command.key_positions(args);
         let shard = |at: &usize| table_hash(args.at(*at)) as usize % self.shards.len();
         positions.first().map_or(0, shard)
     }
@@ -213,7 +213,7 @@ impl Bench {
             subscriptions: &crate::command::Subscriptions::default(),
             rng: &mut self.rng,
         });
-        for change in effects.changes {
+        for change in effects.changes.iter().filter(|change| !change.event.is_empty()) {
             let key = String::from_utf8_lossy(&change.key);
             let place = match change.db.index() {
                 0 => String::new(),

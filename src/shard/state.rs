@@ -236,7 +236,7 @@ impl Shard {
     fn attempt(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>, reply: &mut Reply) -> Attempt {
         if matches!(command.exec, Exec::Script(_) | Exec::Library(_)) {
             let declared = |key: &[u8]| {
-                let positions = command.key_positions(args).unwrap_or_default();
+                let positions = command.key_positions(args);
                 positions.iter().any(|&at| args.at(at) == key)
             };
             return self.run_unit(asker, &declared, Unit::Command(command, args), reply);
@@ -278,7 +278,7 @@ impl Shard {
         if matches!(command.exec, Exec::Shard { .. } | Exec::Whole { .. }) {
             return self.locks.idle();
         }
-        let positions = command.key_positions(args).unwrap_or_default();
+        let positions = command.key_positions(args);
         !self.locks.has_turn(client) && self.locks.free(positions.iter().map(|&at| args.at(at)))
     }
 
@@ -738,7 +738,6 @@ fn places(keys: Vec<Box<[u8]>>) -> Scope {
 pub fn keys_of(command: &Command, args: Args<'_>) -> Vec<Box<[u8]>> {
     let mut keys: Vec<Box<[u8]>> = command
         .key_positions(args)
-        .unwrap_or_default()
         .into_iter()
         .map(|at| args.at(at).into())
         .collect();

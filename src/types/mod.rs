@@ -4,6 +4,7 @@ pub mod bits;
 mod dict;
 mod directory;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 mod packed;
 mod sequence;

@@ -53,6 +53,7 @@ BY_COMMAND = {
     ("xread", "milliseconds"): BLOCK_MS,
     ("xreadgroup", "milliseconds"): BLOCK_MS,
     ("xclaim", "ms"): pool([b"0", b"1000", b"100000000", b"-1", b"abc"]),
+    ("pfdebug", "subcommand"): pool([b"DECODE", b"encoding", b"TODENSE"] * 4 + [b"GETREG", b"nope", b""]),
     ("restore", "ttl"): pool([b"0", b"0", b"500000000", b"-1", b"abc", b""]),
     ("restore-asking", "ttl"): pool([b"0", b"500000000", b"-1"]),
     ("restore", "seconds"): pool([b"0", b"1000", b"-1", b"abc"]),

@@ -39,7 +39,6 @@ EXCLUDED = {
     "replconf": "same",
     "migrate": "needs a third server",
     "debug": "off by default",
-    "pfdebug": "internals of Valkey's HyperLogLog",
     "pfselftest": "takes long and tests the server itself",
     "save": "disk",
     "bgsave": "disk",

@@ -97,8 +97,16 @@ def _bitmap(values, key):
 
 
 def _hyperloglog(values, key):
-    count = int(values.random() * 6) if values.random() < 0.8 else 300
-    return [[b"PFADD", key] + [_member(values, count, i) for i in range(count)]]
+    chance = values.random()
+    # Few elements; enough that runs meet; enough for the dense encoding.
+    count = int(chance * 8) if chance < 0.75 else 300 if chance < 0.97 else 4000
+    start = values.rng.randrange(3000)
+    elements = [values.element() if count < 10 else b"m%d" % (start + index) for index in range(count)]
+    unit = [[b"PFADD", key, *elements]]
+    if values.random() < 0.04:
+        # Damage in the header or in the first runs.
+        unit.append([b"SETRANGE", key, b"%d" % values.rng.randrange(24), bytes([values.rng.randrange(256)])])
+    return unit
 
 
 WRITERS = {

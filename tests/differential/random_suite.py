@@ -25,6 +25,7 @@ TINY_LIMITS = [
     (b"zset-max-listpack-entries", b"3", b"128"),
     (b"list-max-listpack-size", b"3", b"-2"),
     (b"stream-node-max-entries", b"3", b"100"),
+    (b"hll-sparse-max-bytes", b"40", b"3000"),
 ]
 
 

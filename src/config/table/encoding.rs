@@ -6,7 +6,6 @@ use crate::config::directive::{Directive, Why};
 use crate::config::value::Kind;
 
 const STREAMS: Why = Why::NotYet("streams");
-const HLL: Why = Why::NotYet("HyperLogLog");
 const COMPRESS: Why = Why::Moot("list nodes are not compressed");
 const INT_MAX: i64 = 2_147_483_647;
 const SIGNED: u64 = i64::MAX as u64;
@@ -25,7 +24,11 @@ pub const DIRECTIVES: &[Directive] = &[
         field!(hash_max_listpack_value),
     )
     .alias("hash-max-ziplist-value"),
-    Directive::inert("hll-sparse-max-bytes", Kind::Bytes(0, SIGNED), "3000", HLL),
+    Directive::live(
+        "hll-sparse-max-bytes",
+        Kind::Bytes(0, SIGNED),
+        field!(hll_sparse_max_bytes),
+    ),
     Directive::inert("list-compress-depth", Kind::Integer(0, INT_MAX), "0", COMPRESS),
     Directive::live(
         "list-max-listpack-size",

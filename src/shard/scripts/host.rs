@@ -158,7 +158,7 @@ impl Host<'_, '_> {
             lacks = !has(key);
         } else if !command.keys.is_empty() {
             // Words that do not fit the specification make the command answer an error.
-            for at in command.key_positions(args).unwrap_or_default() {
+            for at in command.key_positions(args) {
                 self.scratch.touch(args.at(at));
                 lacks |= !has(args.at(at));
             }
