@@ -7,6 +7,7 @@ pub mod hash;
 pub mod id;
 pub mod natural;
 pub mod number;
+pub mod partial_sort;
 pub mod range;
 pub mod rng;
 pub mod shortest;

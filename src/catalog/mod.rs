@@ -23,6 +23,7 @@ const FAMILIES: &[&[&[Command]]] = &[
     family::bitmap::COMMANDS,
     family::connection::COMMANDS,
     family::generic::COMMANDS,
+    family::geo::COMMANDS,
     family::hash::COMMANDS,
     family::hyperloglog::COMMANDS,
     family::list::COMMANDS,

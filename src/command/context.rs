@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::keyspace::access::{Accesses, Frequency};
 use crate::keyspace::{Db, Entry, Keyspace, Place, StringRef};
 use crate::protocol::reply::Reply;
+use crate::types::sorted_set::Limits;
 use crate::types::{Hash, Kind, List, Set, SortedSet};
 
 /// Who runs the command.
@@ -60,6 +61,25 @@ pub fn record_accesses(config: &Config, now: Now, no_touch: bool, rng: &mut Rng)
 }
 
 impl Context<'_> {
+    /// Up to what sorted sets are small.
+    pub fn sorted_set_limits(&self) -> Limits {
+        Limits {
+            entries: self.config.zset_max_listpack_entries,
+            value: self.config.zset_max_listpack_value,
+        }
+    }
+
+    /// Puts a result in place of whatever is at `key` and writes its size; an empty one only removes what is there.
+    pub fn store_sorted_set(&mut self, key: &[u8], set: SortedSet, event: &'static str) {
+        self.reply.count(set.len());
+        if !set.is_empty() {
+            self.keys.insert(Entry::new(key, set));
+            self.keys.changed(key, Class::SortedSet, event);
+        } else if self.keys.take(key).is_some() {
+            self.keys.changed(key, Class::Generic, "del");
+        }
+    }
+
     /// Runs `run` over another database, then goes back.
     pub fn in_db<T>(&mut self, db: DbIndex, run: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.keys.db, db);

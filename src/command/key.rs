@@ -58,6 +58,8 @@ pub enum Begin {
     Index(u8),
     /// After the first word that equals this one, searched from word `.1` (negative: from the end).
     Keyword(&'static str, i8),
+    /// After the last option of this name that a word follows, searched from word `.1` on.
+    Option(&'static str, u8),
     /// Nowhere that could be told.
     Unknown,
 }
@@ -108,6 +110,11 @@ impl Key {
     /// A key after the word `word`, which is searched from word `from` on (negative: backwards from the end).
     pub const fn after(word: &'static str, from: i8) -> Self {
         Key::new(Begin::Keyword(word, from))
+    }
+
+    /// The key that the last option `word` names, searched from word `from` on.
+    pub const fn option(word: &'static str, from: u8) -> Self {
+        Key::new(Begin::Option(word, from))
     }
 
     /// A specification that names no place.
@@ -194,6 +201,16 @@ impl Key {
         match self.begin {
             Begin::Unknown => None,
             Begin::Index(index) => (usize::from(index) < args.len()).then_some(usize::from(index)),
+            Begin::Option(word, from) => {
+                let mut found = None;
+                let mut at = usize::from(from);
+                while at + 1 < args.len() {
+                    let named = args.is(at, word);
+                    found = if named { Some(at + 1) } else { found };
+                    at += if named { 2 } else { 1 };
+                }
+                found
+            }
             Begin::Keyword(word, from) if from >= 0 => (usize::from(from.unsigned_abs())..args.len())
                 .find(|&at| args.is(at, word))
                 .map(|at| at + 1),

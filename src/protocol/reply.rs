@@ -197,7 +197,11 @@ impl Reply {
     /// A double with the shortest digits that read back as the same value (RESP2: a bulk string).
     pub fn double(&mut self, value: f64) {
         let mut text = crate::base::number::DoubleText::default();
-        let text = text.format(value);
+        self.double_text(text.format(value));
+    }
+
+    /// As [`Reply::double`] for a double in digits of the caller's choice.
+    pub fn double_text(&mut self, text: &str) {
         match self.resp {
             Resp::V2 => self.bulk(text.as_bytes()),
             Resp::V3 => {

@@ -3,6 +3,7 @@
 pub mod bits;
 mod dict;
 mod directory;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod list;

@@ -86,8 +86,17 @@ def _stream(values, key):
 
 def _geo(values, key):
     command = [b"GEOADD", key]
-    for _ in range(1 + int(values.random() * 5)):
-        command += [values.one(v.LONGITUDES[:8]), values.one(v.LATITUDES[:8]), values.element()]
+    rng = values.rng
+    chance = values.random()
+    for index in range(1 + int(values.random() * 5) if chance < 0.8 else 60):
+        if chance < 0.6:
+            # Few places, so that distances tie.
+            place = [values.one(v.LONGITUDES[:8]), values.one(v.LATITUDES[:8])]
+        elif chance < 0.9:
+            place = [b"%.6f" % rng.uniform(13, 15.5), b"%.6f" % rng.uniform(37, 38.5)]
+        else:
+            place = [b"%.6f" % rng.uniform(-180, 180), b"%.6f" % rng.uniform(-85, 85)]
+        command += [*place, _member(values, 100 if chance >= 0.8 else 1, index)]
     return [command]
 
 

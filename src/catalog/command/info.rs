@@ -114,16 +114,8 @@ fn write_key(key: &Key, reply: &mut Reply) {
     reply.bulk(b"begin_search");
     match key.begin {
         Begin::Index(index) => write_spec("index", &[("index", index.into())], reply),
-        Begin::Keyword(word, from) => {
-            reply.map(2);
-            write_type("keyword", reply);
-            reply.bulk(b"spec");
-            reply.map(2);
-            reply.bulk(b"keyword");
-            reply.bulk(word.as_bytes());
-            reply.bulk(b"startfrom");
-            reply.int(from.into());
-        }
+        Begin::Keyword(word, from) => write_keyword(word, from.into(), reply),
+        Begin::Option(word, from) => write_keyword(word, from.into(), reply),
         Begin::Unknown => write_spec("unknown", &[], reply),
     }
     reply.bulk(b"find_keys");
@@ -162,4 +154,15 @@ fn write_spec(kind: &str, numbers: &[(&str, i64)], reply: &mut Reply) {
         reply.bulk(name.as_bytes());
         reply.int(*number);
     }
+}
+
+fn write_keyword(word: &str, from: i64, reply: &mut Reply) {
+    reply.map(2);
+    write_type("keyword", reply);
+    reply.bulk(b"spec");
+    reply.map(2);
+    reply.bulk(b"keyword");
+    reply.bulk(word.as_bytes());
+    reply.bulk(b"startfrom");
+    reply.int(from);
 }

@@ -1,6 +1,5 @@
 //! Commands that add members to a sorted set and change scores.
 
-use super::limits;
 use crate::command::effects::Class;
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::types::SortedSet;
@@ -182,7 +181,7 @@ fn add(ctx: &mut Context<'_>, args: Args<'_>, options: Options, first: usize) ->
         }
         return Ok(());
     }
-    let limits = limits(ctx);
+    let limits = ctx.sorted_set_limits();
     let set = ctx.keys.sorted_set_or_create(key)?;
     let lengths = args.from(first + 1).step_by(2).map(<[u8]>::len);
     set.expect(words / 2, lengths.max().unwrap_or(0), limits);

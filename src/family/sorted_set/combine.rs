@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::{limits, store, write_members};
+use super::write_members;
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::keyspace::{Db, Entry};
 use crate::types::set::Member;
@@ -468,7 +468,7 @@ fn store_combined(ctx: &mut Context<'_>, args: Args<'_>, operation: (Operation, 
     let longest = members.iter().map(|(member, _)| member.len()).max();
     let borrowed = members.iter().map(|(member, score)| (&**member, *score));
     let size = (members.len(), longest.unwrap_or(0));
-    let combined = SortedSet::from_sorted(borrowed, size, limits(ctx));
-    store(ctx, args.at(1), combined, operation.1);
+    let combined = SortedSet::from_sorted(borrowed, size, ctx.sorted_set_limits());
+    ctx.store_sorted_set(args.at(1), combined, operation.1);
     Ok(())
 }

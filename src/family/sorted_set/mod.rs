@@ -12,12 +12,9 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
-use crate::command::effects::Class;
 use crate::command::{Command, Context, Error};
-use crate::keyspace::Entry;
 use crate::protocol::reply::{Reply, Resp};
 use crate::types::SortedSet;
-use crate::types::sorted_set::Limits;
 
 /// The family, file by file.
 pub const COMMANDS: &[&[Command]] = &[
@@ -29,14 +26,6 @@ pub const COMMANDS: &[&[Command]] = &[
     combine::COMMANDS,
     sample::COMMANDS,
 ];
-
-/// Up to what sorted sets are small.
-fn limits(ctx: &Context<'_>) -> Limits {
-    Limits {
-        entries: ctx.config.zset_max_listpack_entries,
-        value: ctx.config.zset_max_listpack_value,
-    }
-}
 
 /// The sorted set at `key`, for a command that only reads.
 fn lookup<'k>(ctx: &'k mut Context<'_>, key: &[u8]) -> Result<Option<&'k SortedSet>, Error> {
@@ -59,16 +48,5 @@ fn write_members<'m>(reply: &mut Reply, len: usize, with_scores: bool, members: 
         if with_scores {
             reply.double(score);
         }
-    }
-}
-
-/// Puts a result in place of whatever is at `key` and writes its size; an empty one only removes what is there.
-fn store(ctx: &mut Context<'_>, key: &[u8], set: SortedSet, event: &'static str) {
-    ctx.reply.count(set.len());
-    if !set.is_empty() {
-        ctx.keys.insert(Entry::new(key, set));
-        ctx.keys.changed(key, Class::SortedSet, event);
-    } else if ctx.keys.take(key).is_some() {
-        ctx.keys.changed(key, Class::Generic, "del");
     }
 }

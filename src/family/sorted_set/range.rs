@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bounds::{Names, Scores};
-use super::{limits, lookup, write_members};
+use super::{lookup, write_members};
 use crate::base::range;
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 use crate::types::SortedSet;
@@ -383,7 +383,7 @@ fn zrangestore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         stores: true,
     };
     let query = Query::parse(args, form)?;
-    let limits = limits(ctx);
+    let limits = ctx.sorted_set_limits();
     let stored = match lookup(ctx, args.at(2))? {
         Some(set) => {
             let ranks = query.ranks(set);
@@ -397,6 +397,6 @@ fn zrangestore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         }
         None => SortedSet::new(),
     };
-    super::store(ctx, args.at(1), stored, "zrangestore");
+    ctx.store_sorted_set(args.at(1), stored, "zrangestore");
     Ok(())
 }
