@@ -90,6 +90,7 @@ impl Search<'_> {
             .filter(|&client| next(client).is_some_and(|event| earliest.is_none_or(|when| event.invoked <= when)))
             .collect();
         candidates.into_iter().any(|client| self.take(at, client, state))
+            || state.paid().any(|paid| self.from(at, &paid))
     }
 
     fn only_unanswered_left(&self, at: &[usize]) -> bool {
@@ -109,7 +110,13 @@ impl Search<'_> {
             (Some((_, Value::Nil)), None) if state.may_time_out(&event.op) => self.from(&further, state),
             (Some((_, answer)), Some(result)) if *answer == result => self.from(&further, &after),
             // What was never answered may have happened, or not (see `only_unanswered_left`, and skipping it here).
-            (None, result) => result.is_some() && self.from(&further, &after) || self.from(&further, state),
+            // What a client has waited for and is not there to get, is put back after a while.
+            (None, result) => {
+                let owing = result.as_ref().and_then(|reply| after.owing(&event.op, reply));
+                result.is_some() && self.from(&further, &after)
+                    || owing.is_some_and(|owing| self.from(&further, &owing))
+                    || self.from(&further, state)
+            }
             _ => false,
         }
     }

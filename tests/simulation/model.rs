@@ -71,9 +71,12 @@ enum Stored {
     List(VecDeque<String>),
 }
 
-/// All keys.
+/// An element that was taken for a client which is gone: its key, whether it comes back at the left, and what it is.
+pub type Owed = (String, bool, String);
+
+/// All keys, and what is still to be put back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct State(BTreeMap<String, Stored>);
+pub struct State(BTreeMap<String, Stored>, Vec<Owed>);
 
 fn ok() -> Value {
     Value::Simple("OK".into())
@@ -95,6 +98,29 @@ impl State {
                     .collect(),
             )),
         }
+    }
+
+    /// This state after `op` has taken what `reply` tells for a client that turned out to be gone: it comes back some time later.
+    pub fn owing(&self, op: &Op, reply: &Value) -> Option<State> {
+        let (Op::Plain(words), Value::Array(items)) = (op, reply) else {
+            return None;
+        };
+        let (true, [Value::Bulk(key), Value::Bulk(item)]) = (["BLPOP", "BRPOP"].contains(&&*words[0]), &**items) else {
+            return None;
+        };
+        let mut state = self.clone();
+        state.1.push((key.clone(), words[0] == "BLPOP", item.clone()));
+        Some(state)
+    }
+
+    /// The states in which one of the owed elements is back.
+    pub fn paid(&self) -> impl Iterator<Item = State> + '_ {
+        (0..self.1.len()).map(|at| {
+            let mut state = self.clone();
+            let (key, left, item) = state.1.remove(at);
+            state.push(&key, left, &item);
+            state
+        })
     }
 
     /// Whether a wait of `op` may end without anything now.
