@@ -259,6 +259,12 @@ impl Node {
 
     #[inline]
     fn start_keyed(&mut self, id: ConnId, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+        if !self.roamers.is_empty()
+            && matches!(command.exec, Exec::Script(_))
+            && let Some(beside) = self.roamers.forecast(args)
+        {
+            return self.start_beside(id, conn, command, args, beside);
+        }
         match self.target(command, args) {
             Target::One(shard) if shard == self.shard.id => self.run_here(id, conn, command, args),
             Target::One(shard) => self.forward(id, conn, shard, command, args),

@@ -13,6 +13,7 @@ mod movement;
 mod multi;
 mod node;
 mod pubsub;
+mod roamers;
 mod roaming;
 mod timers;
 mod transaction;

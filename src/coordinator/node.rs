@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::connection::{Connection, Flow};
 use super::counters::Counters;
 use super::pubsub::Listeners;
+use super::roamers::Roamers;
 use super::timers::Pause;
 use super::transaction::Tx;
 use crate::base::id::{ClientId, ConnId, ShardId, TxId};
@@ -118,6 +119,7 @@ pub struct Node {
     /// Transactions that need no key, to be run when their connection is in its place.
     pub(super) stages_done: Vec<TxId>,
     pub(super) listeners: Listeners,
+    pub(super) roamers: Roamers,
     pub(super) deadlines: BTreeSet<(u64, ConnId)>,
     pub(super) pause: Option<Pause>,
     pub(super) cron_due_us: u64,
@@ -158,6 +160,7 @@ impl Node {
             transactions: HashMap::new(),
             stages_done: Vec::new(),
             listeners: Listeners::default(),
+            roamers: Roamers::default(),
             deadlines: BTreeSet::new(),
             pause: None,
             cron_due_us: setup.now.mono_us,

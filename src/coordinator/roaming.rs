@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Flow};
 use super::node::Node;
+use super::roamers::Beside;
 use super::transaction::{Holdings, Tx, Work};
 use crate::base::id::{ConnId, TxId};
 use crate::command::{Args, Attempt, Change, Command};
@@ -32,6 +33,55 @@ impl Node {
         let tx = self.roam(conn.asker(self.shard.id, id), work, needs, 1);
         conn.flow = Flow::Transaction(tx.id);
         self.ask_next(tx);
+    }
+
+    /// Starts a script with what it has needed before beside the keys that it declares.
+    #[cold]
+    pub(super) fn start_beside(
+        &mut self,
+        id: ConnId,
+        conn: &mut Connection,
+        command: &'static Command,
+        args: Args<'_>,
+        beside: Beside,
+    ) {
+        let work = Work::Command {
+            command,
+            args: Arc::new(args.into()),
+        };
+        let keys = beside.map(|mut keys| {
+            work.add_keys(&mut keys);
+            keys.sort_unstable();
+            keys.dedup();
+            keys
+        });
+        let stages = self.stages(keys, Vec::new());
+        conn.deadline_us = None;
+        self.begin_transaction(id, conn, stages, work);
+    }
+
+    /// A script that had to begin again has come to its end: remembers what it needed, if that is on several shards.
+    pub(super) fn learn(&mut self, tx: &Tx) {
+        let Work::Command { command, args } = &tx.work else {
+            return;
+        };
+        if tx.attempts == 0 || self.shard.shards == 1 {
+            return;
+        }
+        let declared = crate::shard::keys_of(command, args.as_args());
+        let beside = match &tx.holdings {
+            Some(Holdings::Whole(_)) => None,
+            _ if tx.lent.len() < 2 => return,
+            _ => {
+                let keys = tx.lent.iter().flat_map(|(_, keys)| keys);
+                Some(
+                    keys.filter(|key| declared.binary_search(key).is_err())
+                        .cloned()
+                        .collect(),
+                )
+            }
+        };
+        self.roamers.learn(args.as_args(), beside);
     }
 
     /// A script, or a block with one, needs more than is on the shard that was asked to run it.

@@ -167,7 +167,7 @@ impl Node {
         self.begin_transaction(id, conn, stages, Work::Block { queue, at: 0 });
     }
 
-    fn begin_transaction(&mut self, id: ConnId, conn: &mut Connection, stages: VecDeque<Stage>, work: Work) {
+    pub(super) fn begin_transaction(&mut self, id: ConnId, conn: &mut Connection, stages: VecDeque<Stage>, work: Work) {
         self.counters.transactions += 1;
         let mut tx = Tx::new(
             self.shared.next_transaction(),
@@ -289,12 +289,16 @@ impl Node {
             work if tx.unchanged && matches!(tx.holdings, Some(Holdings::Keys(_))) && work.runs_scripts() => {
                 match self.run_unit_over(&mut tx) {
                     Attempt::Lacks => self.begin_again(tx),
-                    attempt => self.finish(tx, attempt),
+                    attempt => {
+                        self.learn(&tx);
+                        self.finish(tx, attempt);
+                    }
                 }
             }
             Work::Command { command, args } => {
                 let (command, args) = (*command, args.clone());
                 let attempt = self.run_over(&mut tx, command, args.as_args());
+                self.learn(&tx);
                 self.finish(tx, attempt);
             }
             Work::Block { queue, .. } if tx.unchanged => {
