@@ -4,6 +4,7 @@
 use super::args::Args;
 use super::context::Context;
 use super::error::Error;
+use super::footprint::Footprint;
 use super::key::{Begin, Find, Key, KeyFlags};
 use super::local::{Local, Part};
 use super::script_library::ScriptLibrary;
@@ -547,6 +548,8 @@ pub struct Command {
     /// For a blocking command that takes something out: the command that puts it back, given the words of the first. Its words are the key and what was
     /// taken, the last first.
     pub undone_by: Option<fn(Args<'_>) -> &'static str>,
+    /// What it may change of the values at its keys.
+    pub footprint: Footprint,
 }
 
 impl Command {
@@ -574,6 +577,7 @@ impl Command {
             system: false,
             guard: None,
             undone_by: None,
+            footprint: Footprint::Value,
         }
     }
 
@@ -694,6 +698,12 @@ impl Command {
     /// The configuration must allow it.
     pub const fn guarded(mut self, guard: Guard) -> Self {
         self.guard = Some(guard);
+        self
+    }
+
+    /// What it may change of the values at its keys, when that is less than anything.
+    pub const fn footprint(mut self, footprint: Footprint) -> Self {
+        self.footprint = footprint;
         self
     }
 

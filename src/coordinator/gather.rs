@@ -248,7 +248,7 @@ impl Local for Here<'_> {
     fn counters(&self, out: &mut Vec<(&'static str, i64)>) {
         let node = &self.node;
         out.extend(node.counters.fields());
-        out.extend(node.shard.scripts.fields());
+        node.shard.scripts.tell(out);
         let effects = &node.shard.effects;
         out.extend([
             ("connected_clients", node.conns.iter().flatten().count() as i64),

@@ -3,7 +3,9 @@
 use super::setting;
 use crate::base::extended::Extended;
 use crate::base::number::parse_i64;
-use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{
+    Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
+};
 use crate::types::hash::{Found, Ttl};
 
 const KEYS: &[Key] = &[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE)];
@@ -23,6 +25,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::HASH)
     .keys(KEYS)
     .args(&[Arg::key("key", 0), Arg::string("field"), Arg::integer("increment")])
+    .footprint(Footprint::Named)
     .run(Exec::Keys(hincrby)),
     Command::new(
         "HINCRBYFLOAT",
@@ -35,6 +38,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::HASH)
     .keys(KEYS)
     .args(&[Arg::key("key", 0), Arg::string("field"), Arg::double("increment")])
+    .footprint(Footprint::Named)
     .run(Exec::Keys(hincrbyfloat)),
 ];
 

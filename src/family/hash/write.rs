@@ -1,7 +1,9 @@
 //! Commands that set and delete fields.
 
 use super::setting;
-use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{
+    Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
+};
 use crate::types::hash::{Found, Ttl};
 
 const PAIR: &[Arg] = &[Arg::string("field"), Arg::string("value")];
@@ -20,6 +22,7 @@ pub const COMMANDS: &[Command] = &[
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::UPDATE)])
     .args(&[Arg::key("key", 0), Arg::block("data", PAIR).multiple()])
     .history(&[("4.0.0", "Several fields at once.")])
+    .footprint(Footprint::Named)
     .run(Exec::Keys(hset)),
     Command::new("HMSET", "Sets fields of a hash, as HSET, and answers OK.", Group::Hash)
         .since("2.0.0")
@@ -29,6 +32,7 @@ pub const COMMANDS: &[Command] = &[
         .acl(Acl::HASH)
         .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::UPDATE)])
         .args(&[Arg::key("key", 0), Arg::block("data", PAIR).multiple()])
+        .footprint(Footprint::Named)
         .run(Exec::Keys(hmset)),
     Command::new("HSETNX", "Sets a field of a hash if it is not there yet.", Group::Hash)
         .since("2.0.0")
@@ -37,6 +41,7 @@ pub const COMMANDS: &[Command] = &[
         .acl(Acl::HASH)
         .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::INSERT)])
         .args(&[Arg::key("key", 0), Arg::string("field"), Arg::string("value")])
+        .footprint(Footprint::Named)
         .run(Exec::Keys(hsetnx)),
     Command::new(
         "HDEL",
@@ -51,6 +56,7 @@ pub const COMMANDS: &[Command] = &[
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0), Arg::string("field").multiple()])
     .history(&[("2.4.0", "Several fields at once.")])
+    .footprint(Footprint::Named)
     .run(Exec::Keys(hdel)),
 ];
 

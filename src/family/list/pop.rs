@@ -2,7 +2,8 @@
 
 use super::{limit, popped};
 use crate::command::{
-    Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, MultiPop, Ran,
+    Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, MultiPop,
+    Ran,
 };
 use crate::protocol::reply::Reply;
 use crate::types::Kind;
@@ -22,6 +23,7 @@ pub const COMMANDS: &[Command] = &[
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0), Arg::integer("count").since("6.2.0").optional()])
     .history(&[("6.2.0", "The count argument.")])
+    .footprint(Footprint::End(|args, _| Some((End::Left, losses(args)?))))
     .run(Exec::Keys(lpop)),
     Command::new(
         "RPOP",
@@ -35,6 +37,7 @@ pub const COMMANDS: &[Command] = &[
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0), Arg::integer("count").since("6.2.0").optional()])
     .history(&[("6.2.0", "The count argument.")])
+    .footprint(Footprint::End(|args, _| Some((End::Right, losses(args)?))))
     .run(Exec::Keys(rpop)),
     Command::new(
         "BLPOP",
@@ -253,4 +256,9 @@ fn pushed_back_by(args: Args<'_>) -> &'static str {
 fn blmpop_timeout(args: Args<'_>) -> Result<f64, Error> {
     MultiPop::parse(args, 2, ENDS)?;
     args.timeout_s(1)
+}
+
+/// How many elements LPOP and RPOP take; `None` when they refuse.
+fn losses(args: Args<'_>) -> Option<usize> {
+    args.get(2).map_or(Some(1), |_| usize::try_from(args.int(2).ok()?).ok())
 }

@@ -1,7 +1,7 @@
 //! Commands that add elements at an end of a list.
 
 use super::{limit, pushed};
-use crate::command::{Acl, Arg, Args, Arity, Command, Context, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{Acl, Arg, Args, Arity, Command, Context, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran};
 use crate::types::list::End;
 
 /// LPUSH and its relatives.
@@ -17,6 +17,7 @@ pub const COMMANDS: &[Command] = &[
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::INSERT)])
     .args(&[Arg::key("key", 0), Arg::string("element").multiple()])
     .history(&[("2.4.0", "Several elements at once.")])
+    .footprint(Footprint::End(|_, _| Some((End::Left, 0))))
     .run(Exec::Keys(lpush)),
     Command::new(
         "RPUSH",
@@ -29,6 +30,7 @@ pub const COMMANDS: &[Command] = &[
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::INSERT)])
     .args(&[Arg::key("key", 0), Arg::string("element").multiple()])
     .history(&[("2.4.0", "Several elements at once.")])
+    .footprint(Footprint::End(|_, _| Some((End::Right, 0))))
     .run(Exec::Keys(rpush)),
     Command::new("LPUSHX", "Prepends elements to a list only if it exists.", Group::List)
         .since("2.2.0")
@@ -38,6 +40,7 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::INSERT)])
         .args(&[Arg::key("key", 0), Arg::string("element").multiple()])
         .history(&[("4.0.0", "Several elements at once.")])
+        .footprint(Footprint::End(|_, _| Some((End::Left, 0))))
         .run(Exec::Keys(lpushx)),
     Command::new("RPUSHX", "Appends elements to a list only if it exists.", Group::List)
         .since("2.2.0")
@@ -47,6 +50,7 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::INSERT)])
         .args(&[Arg::key("key", 0), Arg::string("element").multiple()])
         .history(&[("4.0.0", "Several elements at once.")])
+        .footprint(Footprint::End(|_, _| Some((End::Right, 0))))
         .run(Exec::Keys(rpushx)),
 ];
 

@@ -3,7 +3,9 @@
 use smallvec::SmallVec;
 
 use super::{end_at, limit, popped, pushed};
-use crate::command::{Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{
+    Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
+};
 use crate::protocol::reply::Reply;
 use crate::types::Kind;
 use crate::types::list::End;
@@ -29,6 +31,9 @@ pub const COMMANDS: &[Command] = &[
         Arg::one_of("wherefrom", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
         Arg::one_of("whereto", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
     ])
+    .footprint(Footprint::End(|args, number| {
+        moved_at(args, number, [end_at(args, 3).ok()?, end_at(args, 4).ok()?])
+    }))
     .run(Exec::Keys(lmove)),
     Command::new(
         "RPOPLPUSH",
@@ -44,6 +49,9 @@ pub const COMMANDS: &[Command] = &[
         Key::at(2).flags(KeyFlags::RW | KeyFlags::INSERT),
     ])
     .args(&[Arg::key("source", 0), Arg::key("destination", 1)])
+    .footprint(Footprint::End(|args, number| {
+        moved_at(args, number, [End::Right, End::Left])
+    }))
     .run(Exec::Keys(rpoplpush)),
     Command::new(
         "BLMOVE",
@@ -169,4 +177,9 @@ fn transfer(ctx: &mut Context<'_>, args: Args<'_>, (from, to): Ends) -> Result<A
     let emptied = ctx.keys.list(source)?.is_some_and(|list| list.is_empty());
     popped(ctx, source, from, emptied);
     Ok(Attempt::Served)
+}
+
+/// The end of a transfer's source (number 0) or destination that changes, and what it may lose; `None` when both are one list.
+fn moved_at(args: Args<'_>, number: usize, ends: [End; 2]) -> Option<(End, usize)> {
+    (args.at(1) != args.at(2)).then(|| (ends[number], 1 - number))
 }

@@ -1,7 +1,9 @@
 //! Commands that add members to a sorted set and change scores.
 
 use crate::command::effects::Class;
-use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{
+    Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
+};
 use crate::types::SortedSet;
 use crate::types::sorted_set::Limits;
 
@@ -35,6 +37,7 @@ pub const COMMANDS: &[Command] = &[
         ("3.0.2", "XX, NX, CH and INCR."),
         ("6.2.0", "GT and LT."),
     ])
+    .footprint(Footprint::Named)
     .run(Exec::Keys(zadd)),
     Command::new(
         "ZINCRBY",
@@ -48,6 +51,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::SORTEDSET)
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE)])
     .args(&[Arg::key("key", 0), Arg::integer("increment"), Arg::string("member")])
+    .footprint(Footprint::Named)
     .run(Exec::Keys(zincrby)),
 ];
 

@@ -2,7 +2,8 @@
 
 use crate::command::effects::Class;
 use crate::command::{
-    Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, MultiPop, Ran,
+    Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, MultiPop,
+    Ran,
 };
 use crate::protocol::reply::{Reply, Resp};
 use crate::types::Kind;
@@ -22,6 +23,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::SORTEDSET)
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0), Arg::integer("count").optional()])
+    .footprint(Footprint::Edge(|args| Some((Edge::Min, losses(args)?))))
     .run(Exec::Keys(zpopmin)),
     Command::new(
         "ZPOPMAX",
@@ -35,6 +37,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::SORTEDSET)
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::DELETE)])
     .args(&[Arg::key("key", 0), Arg::integer("count").optional()])
+    .footprint(Footprint::Edge(|args| Some((Edge::Max, losses(args)?))))
     .run(Exec::Keys(zpopmax)),
     Command::new(
         "ZMPOP",
@@ -244,4 +247,9 @@ fn bzmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
 fn bzmpop_timeout(args: Args<'_>) -> Result<f64, Error> {
     MultiPop::parse(args, 2, EDGES)?;
     args.timeout_s(1)
+}
+
+/// How many members ZPOPMIN and ZPOPMAX take; `None` when they refuse.
+fn losses(args: Args<'_>) -> Option<usize> {
+    args.get(2).map_or(Some(1), |_| usize::try_from(args.int(2).ok()?).ok())
 }

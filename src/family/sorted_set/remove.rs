@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::bounds::{Names, Scores};
 use crate::base::range;
 use crate::command::effects::Class;
-use crate::command::{Acl, Arg, Args, Arity, Command, Context, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{Acl, Arg, Args, Arity, Command, Context, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran};
 use crate::types::SortedSet;
 
 /// ZREM and the ZREMRANGEBY family.
@@ -19,6 +19,7 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::DELETE)])
         .args(&[Arg::key("key", 0), Arg::string("member").multiple()])
         .history(&[("2.4.0", "Several members at once.")])
+        .footprint(Footprint::Named)
         .run(Exec::Keys(zrem)),
     Command::new(
         "ZREMRANGEBYRANK",

@@ -178,7 +178,7 @@ impl Host<'_, '_> {
         let asker = &self.asker;
         let attempt = match &mut self.ground {
             Ground::Part { space, .. } => {
-                self.undo.keep(space, command, args);
+                self.undo.keep(space, asker.db, command, args);
                 self.around.run(space, asker, command, args, reply)
             }
             Ground::Whole { spaces, router } => {

@@ -5,6 +5,7 @@ mod host;
 mod library;
 mod program;
 mod registry;
+mod reverse;
 mod running;
 mod undo;
 mod watch;
@@ -75,13 +76,28 @@ impl Scripts {
         }
     }
 
-    /// Counters with their INFO field names.
-    pub fn fields(&self) -> [(&'static str, i64); 3] {
-        [
+    /// Counters with their INFO field names, into `out`; what the process shares is told by its first shard.
+    pub fn tell(&self, out: &mut Vec<(&'static str, i64)>) {
+        out.extend([
             ("corelane_scripts_local", self.tally.local as i64),
             ("corelane_scripts_lent", self.tally.lent as i64),
             ("corelane_scripts_whole", self.tally.whole as i64),
-        ]
+            ("used_memory_vm_eval", self.programs.engine.interpreter_bytes() as i64),
+        ]);
+        if self.programs.shard == ShardId(0) {
+            let (scripts, bytes, evicted) = self.registry.totals();
+            let (_, libraries) = self.registry.libraries();
+            let functions: usize = libraries.iter().map(|library| library.functions.len()).sum();
+            let code_bytes: usize = libraries.iter().map(|library| library.code.len()).sum();
+            out.extend([
+                ("number_of_cached_scripts", scripts as i64),
+                ("used_memory_scripts_eval", bytes as i64),
+                ("evicted_scripts", evicted as i64),
+                ("number_of_libraries", libraries.len() as i64),
+                ("number_of_functions", functions as i64),
+                ("used_memory_functions", code_bytes as i64),
+            ]);
+        }
     }
 
     /// Sets the counters to zero.
@@ -156,7 +172,7 @@ impl Scripts {
                     return Attempt::Lacks;
                 }
             } else {
-                self.undo.keep(space, command, args);
+                self.undo.keep(space, asker.db, command, args);
                 around.run_in_block(space, asker, command, args, reply);
             }
         }

@@ -2,9 +2,11 @@
 
 use hashbrown::HashTable;
 
+use super::reverse::{self, Part};
 use crate::base::hash::table_hash;
+use crate::base::id::DbIndex;
 use crate::command::{Args, Class, Command, Effects, Flags, KeyFlags};
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Entry, Keyspace};
 use crate::shard::lend;
 use crate::shard::message::Lent;
 
@@ -19,12 +21,34 @@ struct Marks {
     misses: u64,
 }
 
+/// What was kept before a change.
+enum Step {
+    /// A key with all its entries.
+    Whole(Lent),
+    /// Part of a large value.
+    Part(Part),
+}
+
+impl Step {
+    fn is_whole(&self, key: &[u8]) -> bool {
+        matches!(self, Step::Whole(lent) if *lent.key == *key)
+    }
+
+    fn hash(&self) -> u64 {
+        match self {
+            Step::Whole(lent) => table_hash(&lent.key),
+            Step::Part(_) => unreachable!("the index has only keys that were kept whole"),
+        }
+    }
+}
+
 /// Takes back what a run has done; reused from run to run.
 #[derive(Default)]
 pub struct Undo {
     active: bool,
-    before: Vec<Lent>,
-    /// Places in `before` by key.
+    /// What was kept, in order.
+    steps: Vec<Step>,
+    /// Places in `steps` of the keys that were kept whole.
     index: HashTable<u32>,
     marks: Marks,
 }
@@ -32,7 +56,7 @@ pub struct Undo {
 impl Undo {
     /// A run begins; `active` when it may have to be taken back.
     pub fn begin(&mut self, active: bool, effects: &Effects) {
-        debug_assert!(self.before.is_empty(), "the run before this one has ended");
+        debug_assert!(self.steps.is_empty(), "the run before this one has ended");
         self.active = active;
         self.marks = Marks {
             changes: effects.changes.len(),
@@ -50,48 +74,68 @@ impl Undo {
     }
 
     /// A command is about to run: keeps what it may change.
-    pub fn keep(&mut self, space: &Keyspace, command: &Command, args: Args<'_>) {
+    pub fn keep(&mut self, space: &Keyspace, db: DbIndex, command: &Command, args: Args<'_>) {
         if !self.active || !command.flags.has(Flags::WRITE) {
             return;
         }
         if let Some(at) = command.single_key() {
-            return args
-                .get(usize::from(at))
-                .into_iter()
-                .for_each(|key| self.keep_key(space, key));
+            if let Some(key) = args.get(usize::from(at)) {
+                self.keep_key(space, key, |entry| reverse::part(db, entry, command, args, 0), db);
+            }
+            return;
         }
-        let mut positions = Vec::new();
+        let (mut positions, mut number) = (Vec::new(), 0);
         for key in command.keys {
             positions.clear();
-            if !command.flags_of(key, args).has(KeyFlags::RO) && key.positions(args, &mut positions) {
-                positions.iter().for_each(|&at| self.keep_key(space, args.at(at)));
+            if !key.positions(args, &mut positions) {
+                continue;
+            }
+            let reads_only = command.flags_of(key, args).has(KeyFlags::RO);
+            for &at in &positions {
+                if !reads_only {
+                    self.keep_key(
+                        space,
+                        args.at(at),
+                        |entry| reverse::part(db, entry, command, args, number),
+                        db,
+                    );
+                }
+                number += 1;
             }
         }
     }
 
-    fn keep_key(&mut self, space: &Keyspace, key: &[u8]) {
+    fn keep_key(&mut self, space: &Keyspace, key: &[u8], part: impl FnOnce(&Entry) -> Option<Part>, db: DbIndex) {
         let hash = table_hash(key);
-        let Undo { before, index, .. } = self;
-        if index.find(hash, |&at| *before[at as usize].key == *key).is_some() {
+        let Undo { steps, index, .. } = self;
+        if index.find(hash, |&at| steps[at as usize].is_whole(key)).is_some() {
             return;
         }
-        let at = u32::try_from(before.len()).expect("a run changes less than 2^32 keys");
-        before.push(lend::copy(space, key.into()));
-        index.insert_unique(hash, at, |&at| table_hash(&before[at as usize].key));
+        if let Some(part) = space.db(db).get(key).and_then(part) {
+            return steps.push(Step::Part(part));
+        }
+        let at = u32::try_from(steps.len()).expect("a run changes less than 2^32 values");
+        steps.push(Step::Whole(lend::copy(space, key.into())));
+        index.insert_unique(hash, at, |&at| steps[at as usize].hash());
     }
 
     /// The run is over and what it did stays.
     pub fn end(&mut self) {
         self.active = false;
-        self.before.clear();
+        self.steps.clear();
         self.index.clear();
     }
 
     /// Takes the run back: values and effects are as before it, but that keys which had expired stay removed.
     pub fn take_back(&mut self, space: &mut Keyspace, effects: &mut Effects) {
-        for lent in self.before.drain(..) {
-            drop(lend::take(space, lent.key.clone()));
-            lend::put(space, lent);
+        for step in self.steps.drain(..).rev() {
+            match step {
+                Step::Part(part) => part.restore(space),
+                Step::Whole(lent) => {
+                    drop(lend::take(space, lent.key.clone()));
+                    lend::put(space, lent);
+                }
+            }
         }
         let Marks {
             changes,
@@ -110,5 +154,174 @@ impl Undo {
         effects.shown.truncate(shown);
         (effects.dirty, effects.hits, effects.misses) = (dirty, hits, misses);
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::{ClientId, ConnId, ShardId};
+    use crate::base::rng::Rng;
+    use crate::base::time::Now;
+    use crate::catalog;
+    use crate::command::Subscriptions;
+    use crate::config::Config;
+    use crate::protocol::reply::{Reply, Resp};
+    use crate::protocol::words;
+    use crate::shard::execute::Surroundings;
+    use crate::shard::message::{Asker, Origin};
+
+    /// A keyspace, and what commands need around it.
+    struct Bench {
+        space: Keyspace,
+        effects: Effects,
+        undo: Undo,
+        config: Config,
+        subscriptions: Subscriptions,
+        rng: Rng,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Bench {
+                space: Keyspace::new(2),
+                effects: Effects::recording(),
+                undo: Undo::default(),
+                config: Config::default(),
+                subscriptions: Subscriptions::default(),
+                rng: Rng::new(1),
+            }
+        }
+
+        fn run(&mut self, line: &str) -> Vec<u8> {
+            let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+            words::split(line.as_bytes(), &mut bytes, &mut spans).expect("the line has no quotes");
+            let args = Args::new(&bytes, &spans);
+            let command = catalog::find(args.at(0)).expect("the command exists");
+            let origin = Origin {
+                shard: ShardId(0),
+                conn: ConnId(0),
+                client: ClientId(1),
+            };
+            let asker = Asker {
+                origin,
+                db: DbIndex(0),
+                resp: Resp::V2,
+                no_touch: false,
+            };
+            let mut reply = Reply::default();
+            self.undo.keep(&self.space, DbIndex(0), command, args);
+            let mut around = Surroundings {
+                effects: &mut self.effects,
+                config: &self.config,
+                now: Now {
+                    unix_us: 1_750_000_000_000_000,
+                    mono_us: 0,
+                },
+                subscriptions: &self.subscriptions,
+                rng: &mut self.rng,
+                shard: (ShardId(0), 2),
+            };
+            around.run(&mut self.space, &asker, command, args, &mut reply);
+            reply.into_bytes()
+        }
+
+        /// All that is there, in an order of its own.
+        fn contents(&mut self) -> Vec<String> {
+            let mut contents = Vec::new();
+            for key in ["l", "m", "h", "z", "s", "none"] {
+                for line in [
+                    format!("lrange {key} 0 -1"),
+                    format!("zrange {key} 0 -1 withscores"),
+                    format!("get {key}"),
+                    format!("pttl {key}"),
+                ] {
+                    contents.push(format!("{line}: {}", self.run(&line).escape_ascii()));
+                }
+                let all = self.run(&format!("hgetall {key}"));
+                let mut pairs: Vec<_> = all.split(|byte| *byte == b'$').map(<[u8]>::escape_ascii).collect();
+                pairs.sort_by_key(ToString::to_string);
+                contents.extend(pairs.into_iter().map(|pair| pair.to_string()));
+            }
+            contents
+        }
+
+        fn fill(&mut self, items: usize) {
+            for at in 0..items {
+                self.run(&format!("rpush l left-{at}"));
+                self.run(&format!("rpush m right-{at}"));
+                self.run(&format!("hset h field-{at} value-{at}"));
+                self.run(&format!("zadd z {at} member-{at}"));
+            }
+            self.run("set s text");
+            self.run("expire h 1000");
+        }
+
+        /// A command that changes something, or fails, or finds nothing.
+        fn change(&mut self, rng: &mut Rng) {
+            let number = rng.below(400);
+            let list = if rng.chance(1, 2) { "l" } else { "m" };
+            let line = match rng.below(24) {
+                0 => format!("lpush {list} a b {number}"),
+                1 => format!("rpush {list} a {number}"),
+                2 | 3 => format!("lpop {list} {}", rng.below(5)),
+                4 => format!("rpop {list}"),
+                5 => format!("lpop {list} {number}"),
+                6 => "lmove l m left right".into(),
+                7 => "lmove m l right left".into(),
+                8 => "lmove l l left right".into(),
+                9 => "rpoplpush l m".into(),
+                10 => format!("lset {list} 3 x"),
+                11 => format!("hset h field-{number} new field-x {number}"),
+                12 => format!("hdel h field-{number} field-1 field-2"),
+                13 => format!("hincrby h count {number}"),
+                14 => format!("zadd z {number} member-3 5 member-{number}"),
+                15 => format!("zincrby z 3 member-{number}"),
+                16 => format!("zrem z member-{number} member-5"),
+                17 => format!("zpopmin z {}", rng.below(4)),
+                18 => "zpopmax z".into(),
+                19 => format!("lrem {list} 0 a"),
+                20 => "set s other".into(),
+                21 => "hset l field value".into(),
+                22 if rng.chance(1, 4) => format!("del {list} h"),
+                _ => format!("set none {number} nx"),
+            };
+            self.run(&line);
+        }
+    }
+
+    #[test]
+    fn whatever_a_run_has_done_is_taken_back() {
+        let mut rng = Rng::new(7);
+        for round in 0..60 {
+            let mut bench = Bench::new();
+            bench.fill(if round % 3 == 0 { 5 } else { 300 });
+            let before = bench.contents();
+            let changes = bench.effects.changes.len();
+            bench.undo.begin(true, &bench.effects);
+            (0..1 + rng.below(30)).for_each(|_| bench.change(&mut rng));
+            let Bench {
+                space, effects, undo, ..
+            } = &mut bench;
+            undo.take_back(space, effects);
+            assert_eq!(bench.effects.changes.len(), changes);
+            assert_eq!(bench.contents(), before, "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_large_value_is_not_copied_for_a_change_at_its_end() {
+        let mut bench = Bench::new();
+        bench.fill(300);
+        bench.undo.begin(true, &bench.effects);
+        for line in ["lpop l 2", "rpoplpush l m", "hset h f v", "zadd z 1 a", "zpopmin z"] {
+            bench.run(line);
+        }
+        assert!(bench.undo.steps.iter().all(|step| matches!(step, Step::Part(_))));
+        bench.run("lset l 0 x");
+        bench.run("lpop l");
+        let whole = bench.undo.steps.iter().filter(|step| matches!(step, Step::Whole(_)));
+        assert_eq!(whole.count(), 1);
+        bench.undo.end();
     }
 }

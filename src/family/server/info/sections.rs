@@ -97,6 +97,11 @@ fn peak(facts: &Facts) -> i64 {
     facts.number("used_memory_rss_peak").max(used(facts))
 }
 
+/// What texts of scripts and libraries take.
+fn scripts(facts: &Facts) -> i64 {
+    facts.number("used_memory_scripts_eval") + facts.number("used_memory_functions")
+}
+
 fn databases(facts: &Facts, text: &mut String) {
     for (db, [keys, expires, hashes]) in &facts.databases {
         line(
@@ -240,19 +245,28 @@ const MEMORY: &[Field] = &[
     From("total_system_memory_human", |facts| {
         human(facts.number("total_system_memory"))
     }),
-    Fixed("used_memory_lua", "0"),
-    Fixed("used_memory_vm_eval", "0"),
-    Fixed("used_memory_lua_human", "0B"),
-    Fixed("used_memory_scripts_eval", "0"),
-    Fixed("number_of_cached_scripts", "0"),
-    Fixed("number_of_functions", "0"),
-    Fixed("number_of_libraries", "0"),
+    From("used_memory_lua", |facts| {
+        facts.number("used_memory_vm_eval").to_string()
+    }),
+    Fact("used_memory_vm_eval", "0"),
+    From("used_memory_lua_human", |facts| {
+        human(facts.number("used_memory_vm_eval"))
+    }),
+    Fact("used_memory_scripts_eval", "0"),
+    Fact("number_of_cached_scripts", "0"),
+    Fact("number_of_functions", "0"),
+    Fact("number_of_libraries", "0"),
+    // Functions live in the interpreters of scripts.
     Fixed("used_memory_vm_functions", "0"),
-    Fixed("used_memory_vm_total", "0"),
-    Fixed("used_memory_vm_total_human", "0B"),
-    Fixed("used_memory_functions", "0"),
-    Fixed("used_memory_scripts", "0"),
-    Fixed("used_memory_scripts_human", "0B"),
+    From("used_memory_vm_total", |facts| {
+        facts.number("used_memory_vm_eval").to_string()
+    }),
+    From("used_memory_vm_total_human", |facts| {
+        human(facts.number("used_memory_vm_eval"))
+    }),
+    Fact("used_memory_functions", "0"),
+    From("used_memory_scripts", |facts| scripts(facts).to_string()),
+    From("used_memory_scripts_human", |facts| human(scripts(facts))),
     Fact("maxmemory", "0"),
     From("maxmemory_human", |facts| human(facts.number("maxmemory"))),
     From("maxmemory_policy", |facts| {
@@ -382,7 +396,7 @@ const STATS: &[Field] = &[
     Fixed("expire_cycle_cpu_milliseconds", "0"),
     Fact("evicted_keys", "0"),
     Fixed("evicted_clients", "0"),
-    Fixed("evicted_scripts", "0"),
+    Fact("evicted_scripts", "0"),
     Fixed("total_eviction_exceeded_time", "0"),
     Fixed("current_eviction_exceeded_time", "0"),
     Fact("keyspace_hits", "0"),

@@ -1,0 +1,18 @@
+//! Which part of a value a command may change, so that what a script has changed can be taken back without a copy of large values.
+
+use super::args::Args;
+use crate::types::list::End;
+use crate::types::sorted_set::Edge;
+
+/// What a command may change of the values at its keys. It must not tell less than the truth.
+#[derive(Clone, Copy)]
+pub enum Footprint {
+    /// Anything.
+    Value,
+    /// Members, or fields and whether they expire, that are named among the words behind the key.
+    Named,
+    /// One end of a list: which, and how many elements it may lose there, for the key with this number; `None`: anything.
+    End(fn(Args<'_>, usize) -> Option<(End, usize)>),
+    /// One edge of a sorted set: which, and how many members it may lose there; `None`: anything.
+    Edge(fn(Args<'_>) -> Option<(Edge, usize)>),
+}
