@@ -7,6 +7,7 @@ pub mod command;
 pub mod config;
 pub mod coordinator;
 pub mod family;
+pub mod format;
 pub mod keyspace;
 pub mod protocol;
 pub mod rt;

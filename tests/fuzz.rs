@@ -11,6 +11,8 @@ use corelane::base::rng::Rng;
 
 #[path = "fuzz/mutate.rs"]
 mod mutate;
+#[path = "fuzz/payloads.rs"]
+mod payloads;
 #[path = "fuzz/requests.rs"]
 mod requests;
 #[path = "fuzz/words.rs"]
@@ -26,7 +28,7 @@ struct Target {
     run: fn(&[u8]),
 }
 
-const TARGETS: &[Target] = &[requests::TARGET, words::TARGET];
+const TARGETS: &[Target] = &[payloads::TARGET, requests::TARGET, words::TARGET];
 
 /// Longest input, in bytes.
 const INPUT_MAX: usize = 4096;

@@ -239,7 +239,7 @@ impl Keys<'_> {
 
     /// As [`Keys::get_mut`], counted as a hit or miss in the statistics: for commands that read and may keep what they found out.
     pub fn lookup_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        let place = self.find(key).ok();
+        let place = self.find_used(key).ok();
         self.effects.hits += u64::from(place.is_some());
         self.effects.misses += u64::from(place.is_none());
         place.map(|place| self.selected().at_mut(place))

@@ -45,6 +45,16 @@ pub fn idle_s(access: u32, now: UnixMillis) -> u32 {
     clock_s(now).wrapping_sub(access) & MASK
 }
 
+/// The record of an entry that has not been used for so many seconds.
+pub fn idle_for(idle_s: i64, now: UnixMillis) -> u32 {
+    clock_s(now).wrapping_sub(idle_s as u32) & MASK
+}
+
+/// The record of an entry whose counter of accesses shows `counter` now.
+pub fn used_often(counter: u8, now: UnixMillis) -> u32 {
+    clock_min(now) << COUNTER_BITS | u32::from(counter)
+}
+
 /// What the counter of accesses has come down to.
 pub fn frequency(access: u32, now: UnixMillis, frequency: Frequency) -> u8 {
     let (then, now) = (access >> COUNTER_BITS, clock_min(now));

@@ -6,6 +6,7 @@ may not: after the crossing both servers hold the same.
 
 import random
 
+import payloads
 import populate
 import state
 import values as v
@@ -39,7 +40,7 @@ def _cross(rng, source, target, reference, other, resp_version):
     draw = v.Values(rng, None)
     writes = []
     for index in range(KEYS_A_ROUND):
-        group = draw.one(list(populate.WRITERS))
+        group = draw.one(payloads.GROUPS)
         key = b"%s:%d" % (v.TYPES[group], index)
         writes += populate.WRITERS[group](draw, key)
         if rng.random() < 0.2:

@@ -74,7 +74,7 @@ RULES = {
     "xinfo|stream": (STREAM_FIELDS, f"{CLOCK}; {INTERNAL}"),
     "xinfo|consumers": (STREAM_FIELDS, CLOCK),
     "memory|usage": (c.masked, MEMORY),
-    "dump": (c.masked, "the payload carries the RDB version"),
+    "dump": (c.payload, HASH_ORDER),
     "client|id": (c.masked, IDS),
     "client|getredir": (c.near(1_000_000), IDS),
     "client|trackinginfo": (c.fields({b"redirect": c.masked}), IDS),

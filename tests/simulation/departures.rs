@@ -116,10 +116,6 @@ fn what_was_served_to_a_client_that_is_gone_returns() {
             assert_eq!(items, case.whole, "seed {seed}: {}", case.blocks);
             unanswered += 1;
         }
-        assert!(
-            unanswered > 20,
-            "{}: {unanswered} clients left unanswered",
-            case.blocks
-        );
+        assert!(unanswered > 20, "{}: {unanswered} clients left unanswered", case.blocks);
     }
 }

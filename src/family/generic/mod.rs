@@ -1,5 +1,6 @@
 //! Commands on keys of any type.
 
+mod dump;
 mod existence;
 mod expire;
 mod moving;
@@ -19,4 +20,5 @@ pub const COMMANDS: &[&[Command]] = &[
     moving::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    dump::COMMANDS,
 ];

@@ -511,3 +511,55 @@ fn what_uses_a_key_ends_its_idle_time() {
         assert_eq!(after(line, false), ":3|", "{line}");
     }
 }
+
+#[test]
+fn restore_makes_what_dump_told() {
+    check_script(
+        r#"
+        restore k 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" => +OK| ! restore k
+        get k                    => $1|v|
+        restore k 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" => -BUSYKEY Target key name already exists.|
+        restore k 0 "\x12\x01\x02\x0c\x0c\x00\x00\x00\x02\x00\x81a\x02\x01\x01\xffP\x00[\xbc\xe2\xb22E\xcdq" replace => +OK| ! restore k
+        lrange k 0 -1            => *2|$1|a|$1|1|
+        restore n 0 "\x00\xc2@\xe2\x01\x00P\x00\x8c\x0c\x8ee\xddK\x15w" => +OK| ! restore n
+        object encoding n        => $3|int|
+        restore h 0 "\x10\x0d\x0d\x00\x00\x00\x02\x00\x81f\x02\x81v\x02\xffP\x00\xef\xdb\xf4\xd5\xbd\x06oi" => +OK| ! restore h
+        hgetall h                => *2|$1|f|$1|v|
+        restore s 0 "\x0b\x0c\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x02\x00P\x00\xa0S\xf1\x20\xaa\xb9G\xda" => +OK| ! restore s
+        smembers s               => *2|$1|1|$1|2|
+        restore z 0 "\x11\x0f\x0f\x00\x00\x00\x02\x00\x81a\x02\x831.5\x04\xffP\x00\xc7&\xa7\x88\x1e\xdc\x1al" => +OK| ! restore z
+        zrange z 0 -1 withscores => *2|$1|a|$3|1.5|
+        restore t 100000 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" => +OK| ! restore t
+        ttl t                    => :100|
+        restore t2 4102444800000 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" absttl => +OK| ! restore t2
+        pexpiretime t2           => :4102444800000|
+        restore t3 1 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" absttl => +OK|
+        exists t3                => :0|
+        restore t 1 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" absttl replace => +OK| ! del t
+        exists t                 => :0|
+        restore x -1 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" => -ERR Invalid TTL value, must be >= 0|
+        restore x abc "\x00\x01vP\x00^\x22\x07#\x87j\xed:" => -ERR value is not an integer or out of range|
+        restore k abc "\x00\x01vP\x00^\x22\x07#\x87j\xed:" => -BUSYKEY Target key name already exists.|
+        restore x 0 abc          => -ERR DUMP payload version or checksum are wrong|
+        restore x 0 ""           => -ERR DUMP payload version or checksum are wrong|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed" => -ERR DUMP payload version or checksum are wrong|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed;" => -ERR DUMP payload version or checksum are wrong|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" nope => -ERR syntax error|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" idletime => -ERR syntax error|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" idletime -1 => -ERR Invalid IDLETIME value, must be >= 0|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" idletime x => -ERR value is not an integer or out of range|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" freq 256 => -ERR Invalid FREQ value, must be >= 0 and <= 255|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" freq -1 => -ERR Invalid FREQ value, must be >= 0 and <= 255|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" freq 1 idletime 1 => -ERR syntax error|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" idletime 1 freq 1 => -ERR syntax error|
+        restore x 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" idletime 1000 absttl => +OK| ! restore x
+        object idletime x        => :1000|
+        restore-asking y 0 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" => +OK| ! restore y
+        get y                    => $1|v|
+        restore x 0              => -ERR wrong number of arguments for 'restore' command|
+        dump none                => $-1|
+        restore w 9223372036854775807 "\x00\x01vP\x00^\x22\x07#\x87j\xed:" => +OK|
+        exists w                 => :0|
+        "#,
+    );
+}
