@@ -12,7 +12,7 @@ use super::shebang::{self, Flags};
 use super::{catching, heap, outgoing, stack};
 use crate::protocol::reply::Reply;
 use hashbrown::HashMap;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ffi::{CStr, c_int};
 
 /// Scripts that only EVAL has loaded are kept up to this number; the one unused for longest goes first.
@@ -56,8 +56,8 @@ struct Script {
     reference: c_int,
     body: Box<[u8]>,
     flags: Flags,
-    /// When it ran last, by the engine's count of runs; none for a script that is kept.
-    used: Option<u64>,
+    /// Its place in the list of scripts that may be evicted; none for a script that is kept.
+    place: Option<usize>,
 }
 
 /// An installed library.
@@ -198,8 +198,8 @@ pub struct Engine {
     limit_bytes: usize,
     interpreter: Option<Interpreter>,
     scripts: HashMap<Sha, Script>,
-    /// Scripts that may be evicted, with the time of use known when they were put here.
-    evictable: VecDeque<(Sha, u64)>,
+    /// Scripts that may be evicted, with the count of runs when each was used last.
+    evictable: Vec<(u64, Sha)>,
     runs: u64,
     evicted: u64,
     libraries: BTreeMap<Vec<u8>, Library>,
@@ -218,7 +218,7 @@ impl Engine {
             limit_bytes,
             interpreter: None,
             scripts: HashMap::new(),
-            evictable: VecDeque::new(),
+            evictable: Vec::new(),
             runs: 0,
             evicted: 0,
             libraries: BTreeMap::new(),
@@ -239,11 +239,14 @@ impl Engine {
     /// The text for the client.
     pub fn load(&mut self, body: &[u8]) -> Result<Sha, ScriptError> {
         let sha = Sha::of(body);
-        if let Some(script) = self.scripts.get_mut(&sha) {
-            script.used = None;
-            return Ok(sha);
+        match self.scripts.get_mut(&sha) {
+            Some(script) => {
+                if let Some(place) = script.place.take() {
+                    self.unlist(place);
+                }
+            }
+            None => self.add(sha, body, None)?,
         }
-        self.add(sha, body, None)?;
         Ok(sha)
     }
 
@@ -254,14 +257,17 @@ impl Engine {
     pub fn load_evictable(&mut self, body: &[u8]) -> Result<Sha, ScriptError> {
         let sha = Sha::of(body);
         if !self.scripts.contains_key(&sha) {
-            self.add(sha, body, Some(self.runs))?;
-            self.evictable.push_back((sha, self.runs));
-            self.evict();
+            if self.evictable.len() >= EVICTABLE_SCRIPTS_MAX {
+                self.evict();
+            }
+            self.add(sha, body, Some(self.evictable.len()))?;
+            self.runs += 1;
+            self.evictable.push((self.runs, sha));
         }
         Ok(sha)
     }
 
-    fn add(&mut self, sha: Sha, body: &[u8], used: Option<u64>) -> Result<(), ScriptError> {
+    fn add(&mut self, sha: Sha, body: &[u8], place: Option<usize>) -> Result<(), ScriptError> {
         let script = shebang::script(body)?;
         let reference = self
             .started()
@@ -271,26 +277,30 @@ impl Engine {
             reference,
             body: body.into(),
             flags: script.flags,
-            used,
+            place,
         };
         self.scripts.insert(sha, script);
         Ok(())
     }
 
-    /// Drops the scripts unused for longest while there are too many; amortised O(1).
+    /// Drops the script that was unused for longest; O([`EVICTABLE_SCRIPTS_MAX`]).
     fn evict(&mut self) {
-        while self.evictable.len() > EVICTABLE_SCRIPTS_MAX {
-            let Some((sha, seen)) = self.evictable.pop_front() else {
-                return;
-            };
-            match self.scripts.get(&sha).and_then(|script| script.used) {
-                Some(used) if used > seen => self.evictable.push_back((sha, used)),
-                Some(_) => {
-                    self.forget(&sha);
-                    self.evicted += 1;
-                }
-                None => {}
-            }
+        let oldest = (0..self.evictable.len()).min_by_key(|place| self.evictable[*place].0);
+        if let Some(place) = oldest {
+            let sha = self.evictable[place].1;
+            self.unlist(place);
+            self.forget(&sha);
+            self.evicted += 1;
+        }
+    }
+
+    /// Takes a place off the list of what may be evicted; the last one moves there.
+    fn unlist(&mut self, place: usize) {
+        self.evictable.swap_remove(place);
+        if let Some((_, moved)) = self.evictable.get(place)
+            && let Some(script) = self.scripts.get_mut(moved)
+        {
+            script.place = Some(place);
         }
     }
 
@@ -365,10 +375,10 @@ impl Engine {
         self.runs += 1;
         let script = self
             .scripts
-            .get_mut(sha)
+            .get(sha)
             .expect("the caller has asked whether the script exists");
-        if script.used.is_some() {
-            script.used = Some(self.runs);
+        if let Some(place) = script.place {
+            self.evictable[place].0 = self.runs;
         }
         let interpreter = self.interpreter.as_ref().expect("a compiled script has an interpreter");
         let random = interpreter.runtime().random.get();

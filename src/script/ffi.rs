@@ -44,6 +44,7 @@ pub const YIELD: c_int = 1;
 
 pub const NIL: c_int = 0;
 pub const BOOLEAN: c_int = 1;
+pub const LIGHT_USERDATA: c_int = 2;
 pub const NUMBER: c_int = 3;
 pub const STRING: c_int = 4;
 pub const TABLE: c_int = 5;
@@ -78,6 +79,9 @@ unsafe extern "C-unwind" {
     pub fn lua_toboolean(lua: *mut State, index: c_int) -> c_int;
     pub fn lua_tolstring(lua: *mut State, index: c_int, len: *mut usize) -> *const c_char;
     pub fn lua_tothread(lua: *mut State, index: c_int) -> *mut State;
+    pub fn lua_touserdata(lua: *mut State, index: c_int) -> *mut c_void;
+    pub fn lua_pushlightuserdata(lua: *mut State, pointer: *mut c_void);
+    pub fn lua_newuserdata(lua: *mut State, bytes: usize) -> *mut c_void;
     pub fn lua_topointer(lua: *mut State, index: c_int) -> *const c_void;
 
     pub fn lua_pushnil(lua: *mut State);

@@ -13,8 +13,11 @@
 
 #![allow(unsafe_code)]
 
+mod bits;
 mod calls;
 mod catching;
+mod cjson;
+mod cmsgpack;
 mod engine;
 mod error;
 mod ffi;
@@ -22,6 +25,7 @@ mod heap;
 mod host;
 mod incoming;
 mod library;
+mod lua;
 mod outgoing;
 mod random;
 mod runtime;
@@ -29,6 +33,7 @@ mod sandbox;
 mod server_api;
 mod shebang;
 mod stack;
+mod structs;
 #[cfg(test)]
 mod tests;
 

@@ -31,6 +31,8 @@ pub enum Raise {
     Located,
     /// `bad argument #n to 'function' (text)`.
     Argument(c_int, &'static CStr),
+    /// As before, with the text on top of the stack.
+    ArgumentText(c_int),
     /// `bad argument #n to 'function' (expected, got ...)`.
     Kind(c_int, &'static CStr),
     /// The script is abandoned.
@@ -92,6 +94,14 @@ impl Runtime {
         Some(answer)
     }
 
+    /// Runs plain Rust with the heap's limit lifted.
+    pub fn lifted<T>(&self, body: impl FnOnce() -> T) -> T {
+        let enforced = self.heap.enforce(false);
+        let answer = body();
+        self.heap.enforce(enforced);
+        answer
+    }
+
     /// Whether the running script is being abandoned.
     pub fn stopped(&self) -> Option<Stop> {
         self.stop.get()
@@ -125,13 +135,14 @@ pub unsafe fn runtime<'a>(lua: *mut State) -> &'a Runtime {
 /// Called as the outermost part of a function that Lua calls, from a frame without anything to drop.
 pub unsafe fn enter(lua: *mut State, inner: unsafe fn(*mut State) -> Outcome) -> c_int {
     // SAFETY: as the caller promises; `inner` raises nothing by itself.
-    let outcome = unsafe {
-        let heap = &runtime(lua).heap;
-        let enforced = heap.enforce(false);
-        let outcome = inner(lua);
-        heap.enforce(enforced);
-        outcome
-    };
+    unsafe { finish(lua, runtime(lua).lifted(|| inner(lua))) }
+}
+
+/// Answers Lua with an outcome, or raises.
+///
+/// # Safety
+/// As for [`enter`].
+pub unsafe fn finish(lua: *mut State, outcome: Outcome) -> c_int {
     match outcome {
         Ok(results) => results,
         // SAFETY: nothing is to be dropped here.
@@ -155,6 +166,9 @@ pub unsafe fn raise_now(lua: *mut State, raise: Raise) -> c_int {
                 ffi::lua_error(lua)
             }
             Raise::Argument(number, text) => ffi::luaL_argerror(lua, number, text.as_ptr()),
+            Raise::ArgumentText(number) => {
+                ffi::luaL_argerror(lua, number, ffi::lua_tolstring(lua, -1, std::ptr::null_mut()))
+            }
             Raise::Kind(number, expected) => ffi::luaL_typerror(lua, number, expected.as_ptr()),
             Raise::Stopped => {
                 // From here on each instruction of this thread raises again, so nothing that catches errors goes on.

@@ -105,6 +105,10 @@ pub unsafe fn build(lua: *mut State) -> Globals {
             ffi::lua_call(lua, 0, 0);
         }
         ffi::lua_pushvalue(lua, ffi::GLOBALS);
+        super::bits::open(lua);
+        super::cjson::open(lua);
+        super::cmsgpack::open(lua);
+        super::structs::open(lua);
         for name in LEFT_OUT {
             ffi::lua_pushnil(lua);
             stack::set_field(lua, -2, name);

@@ -152,3 +152,19 @@ pub unsafe fn is_number(lua: *mut State, index: c_int) -> bool {
     // SAFETY: reads a value.
     unsafe { ffi::lua_isnumber(lua, index) != 0 }
 }
+
+/// Pushes a table of functions and sets it in the globals below it.
+///
+/// # Safety
+/// As [`set_field`].
+pub unsafe fn set_library(lua: *mut State, name: &str, functions: &[(&str, ffi::Function)]) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        ffi::lua_createtable(lua, 0, functions.len() as c_int + 4);
+        for (name, function) in functions {
+            set_function(lua, name, *function);
+        }
+        ffi::lua_pushvalue(lua, -1);
+        set_field(lua, -3, name);
+    }
+}

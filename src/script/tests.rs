@@ -305,3 +305,143 @@ fn libraries_register_functions() {
         Err("ERR Library 'lib' already exists".into())
     );
 }
+
+#[test]
+fn the_script_unused_for_longest_is_evicted() {
+    let mut engine = engine();
+    let body = |number: usize| format!("return {number}");
+    let kept = engine.load(body(0).as_bytes()).expect("it compiles");
+    for number in 1..=engine::EVICTABLE_SCRIPTS_MAX {
+        engine.load_evictable(body(number).as_bytes()).expect("it compiles");
+    }
+    eval_with(&mut engine, &mut Fixed::default(), Resp::V2, &body(1)).expect("nobody stops the script");
+    engine.load_evictable(b"return 'one more'").expect("it compiles");
+    let exists = |number: usize| engine.exists(&Sha::of(body(number).as_bytes()));
+    assert!(engine.exists(&kept) && exists(1) && !exists(2) && exists(3));
+    assert_eq!(engine.script_counts().2, 1);
+}
+
+/// Replies of the libraries: the script, and what the peer answers.
+const LIBRARIES: [(&str, &str); 30] = [
+    (
+        "return cjson.encode({1,2,{a=1/3,[5]='x'}})",
+        "$36\r\n[1,2,{\"a\":0.33333333333333,\"5\":\"x\"}]\r\n",
+    ),
+    (
+        "return cjson.encode('/\\1\\127\"')",
+        "$18\r\n\"\\/\\u0001\\u007f\\\"\"\r\n",
+    ),
+    ("return cjson.encode({[1e300]=1})", "$12\r\n{\"1e+300\":1}\r\n"),
+    (
+        "return cjson.encode({[20]=1})",
+        "-ERR user_script:1: Cannot serialise table: excessively sparse array script: on @user_script:1.\r\n",
+    ),
+    (
+        "return cjson.encode(1/0)",
+        "-ERR user_script:1: Cannot serialise number: must not be NaN or Inf script: on @user_script:1.\r\n",
+    ),
+    (
+        "local t={} t[1]=t return cjson.encode(t)",
+        "-ERR user_script:1: Cannot serialise, excessive nesting (1001) script: on @user_script:1.\r\n",
+    ),
+    (
+        "return cjson.encode(cjson.decode('[1,null,{\"a\":\"\\\\u20ac\"}]'))",
+        "$20\r\n[1,null,{\"a\":\"€\"}]\r\n",
+    ),
+    (
+        "return cjson.decode('[1,]')",
+        "-ERR user_script:1: Expected value but found T_ARR_END at character 4 script: on @user_script:1.\r\n",
+    ),
+    (
+        "return cjson.decode('{\"a\" 1}')",
+        "-ERR user_script:1: Expected colon but found T_NUMBER at character 6 script: on @user_script:1.\r\n",
+    ),
+    (
+        "return cjson.decode('\"\\\\x\"')",
+        "-ERR user_script:1: Expected value but found invalid escape code at character 2 script: on @user_script:1.\r\n",
+    ),
+    ("return tostring(cjson.decode('0x1p4'))", "$2\r\n16\r\n"),
+    (
+        "local c=cjson.new() c.decode_max_depth(2) return c.decode('[[[]]]')",
+        "-ERR user_script:1: Found too many nested data structures (3) at character 3 script: on @user_script:1.\r\n",
+    ),
+    (
+        "return cjson.encode_number_precision(15)",
+        "-ERR user_script:1: bad argument #1 to 'encode_number_precision' (expected integer between 1 and 14) script: on @user_script:1.\r\n",
+    ),
+    (
+        "return {cmsgpack.unpack(cmsgpack.pack(1,-1,'a',{1,{2}},nil,300))}",
+        "*4\r\n:1\r\n:-1\r\n$1\r\na\r\n*2\r\n:1\r\n*1\r\n:2\r\n",
+    ),
+    ("return {cmsgpack.unpack_one('abc',1)}", "*2\r\n:2\r\n:98\r\n"),
+    ("return {cmsgpack.unpack_limit('abc',2)}", "*3\r\n:2\r\n:97\r\n:98\r\n"),
+    (
+        "return cmsgpack.unpack('\\193')",
+        "-ERR user_script:1: Bad data format in input. script: on @user_script:1.\r\n",
+    ),
+    (
+        "return cmsgpack.unpack('\\162a')",
+        "-ERR user_script:1: Missing bytes in input. script: on @user_script:1.\r\n",
+    ),
+    (
+        "return cmsgpack.unpack('\\129\\192\\001')",
+        "-ERR table index is nil script: on @user_script:1.\r\n",
+    ),
+    (
+        "return cmsgpack.pack()",
+        "-ERR user_script:1: bad argument #0 to 'pack' (MessagePack pack needs input.) script: on @user_script:1.\r\n",
+    ),
+    ("return struct.size('!4bi')", ":8\r\n"),
+    (
+        "return {struct.unpack('>hsBc0', struct.pack('>hsBc0', -2, 'ab', 2, 'xy'))}",
+        "*4\r\n:-2\r\n$2\r\nab\r\n$2\r\nxy\r\n:9\r\n",
+    ),
+    (
+        "return struct.pack('z')",
+        "-ERR user_script:1: bad argument #1 to 'pack' (invalid format option 'z') script: on @user_script:1.\r\n",
+    ),
+    (
+        "return struct.unpack('i','abc')",
+        "-ERR user_script:1: bad argument #2 to 'unpack' (data string too short) script: on @user_script:1.\r\n",
+    ),
+    (
+        "return struct.size('i33')",
+        "-ERR user_script:1: integral size 33 is larger than limit of 32 script: on @user_script:1.\r\n",
+    ),
+    (
+        "return {bit.band(-1,255),bit.bxor(5,6,7),bit.arshift(-8,1),bit.rol(0x80000000,1),bit.tobit(2^32+5)}",
+        "*5\r\n:255\r\n:4\r\n:-4\r\n:1\r\n:5\r\n",
+    ),
+    ("return bit.tohex(0xabcdef,-4)", "$4\r\nCDEF\r\n"),
+    (
+        "return bit.bnot()",
+        "-ERR user_script:1: bad argument #1 to 'bnot' (number expected, got no value) script: on @user_script:1.\r\n",
+    ),
+    ("return bit.bswap(0x01020304)", ":67305985\r\n"),
+    (
+        "cjson.x=1",
+        "-ERR user_script:1: Attempt to modify a readonly table script: on @user_script:1.\r\n",
+    ),
+];
+
+#[test]
+fn libraries_answer_as_the_peers() {
+    for (body, expected) in LIBRARIES {
+        assert_eq!(eval(body), expected, "{body}");
+    }
+}
+
+proptest::proptest! {
+    /// Any bytes are answered or refused, and packed values come back.
+    #[test]
+    fn decoders_take_any_bytes(input in proptest::collection::vec(proptest::num::u8::ANY, 0..64), format in "[bBhHlLTfdsxci0-9<>! ]{0,12}") {
+        let mut engine = engine();
+        let body = b"pcall(cmsgpack.unpack,ARGV[1]) pcall(cjson.decode,ARGV[1]) pcall(struct.unpack,ARGV[2],ARGV[1])
+            return cmsgpack.unpack(cmsgpack.pack(ARGV[1]))==ARGV[1] and cjson.decode(cjson.encode('x'..ARGV[1]))=='x'..ARGV[1]";
+        let sha = engine.load(body).expect("it compiles");
+        let mut reply = Reply::default();
+        let stop = engine.run::<&[u8], _>(&sha, &[], &[&input[..], format.as_bytes()], &mut Fixed::default(), &mut reply);
+        proptest::prop_assert_eq!(stop, Ok(()));
+        proptest::prop_assert_eq!(reply.bytes(), b":1\r\n");
+    }
+}
