@@ -20,6 +20,9 @@ use super::{clock, limits};
 use crate::base::id::ShardId;
 use crate::base::time::Now;
 
+/// Room for the deepest value that a script can return, which nests some thousand tables; only what is touched costs memory.
+const SHARD_STACK_BYTES: usize = 16 << 20;
+
 /// How shards are laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -191,7 +194,9 @@ where
             notice: EndNotice(id, notices.clone()),
         };
         let make = Arc::clone(&make);
-        let builder = thread::Builder::new().name(format!("shard-{index}"));
+        let builder = thread::Builder::new()
+            .name(format!("shard-{index}"))
+            .stack_size(SHARD_STACK_BYTES);
         threads.push(builder.spawn(move || work(post, &*make)).map_err(LaunchError::Thread)?);
     }
     drop(ready);
