@@ -17,6 +17,8 @@ pub struct Counters {
     pub forwarded: u64,
     /// Transactions over several cores.
     pub transactions: u64,
+    /// Those of them that took all keyspaces to serve clients that waited on several cores.
+    pub transactions_widened: u64,
     /// Connections that moved to another core.
     pub connections_moved: u64,
     /// Times that a script began again because it touched keys which were not where it ran.
@@ -25,7 +27,7 @@ pub struct Counters {
 
 impl Counters {
     /// Each with its INFO field name.
-    pub fn fields(&self) -> [(&'static str, i64); 9] {
+    pub fn fields(&self) -> [(&'static str, i64); 10] {
         [
             ("total_commands_processed", self.commands as i64),
             ("total_connections_received", self.connections_received as i64),
@@ -34,6 +36,7 @@ impl Counters {
             ("total_error_replies", self.errors as i64),
             ("corelane_forwarded_commands", self.forwarded as i64),
             ("corelane_cross_shard_transactions", self.transactions as i64),
+            ("corelane_widened_transactions", self.transactions_widened as i64),
             ("corelane_moved_connections", self.connections_moved as i64),
             ("corelane_scripts_restarted", self.scripts_restarted as i64),
         ]

@@ -5,9 +5,10 @@ use super::connection::{Blocked, Flow};
 use super::node::Node;
 use super::transaction::{Holdings, Tx, Work};
 use crate::base::id::{DbIndex, ShardId, TxId};
-use crate::command::{Attempt, Change, Command, Exec, KeyFlags};
+use crate::command::{Attempt, Change, KeyFlags};
 use crate::shard::lend;
 use crate::shard::message::{Claim, Lent, Message, Parcel, Reach, Registration, Release, Waiter, Woken};
+use crate::shard::waiters::Waiters;
 
 /// A client that starts to wait, and the shards at which it does.
 type Waits = Option<(Waiter, Vec<ShardId>)>;
@@ -20,6 +21,10 @@ impl Node {
         } else {
             None
         };
+        if let (Attempt::Nothing, None, Some(timed_out)) = (attempt, &waits, tx.work.timed_out()) {
+            timed_out(&mut tx.reply);
+        }
+        self.serve_waiters(&mut tx);
         self.send_home(&mut tx, &waits);
         self.shard.effects.shown.append(&mut tx.effects.shown);
         self.shard.effects.publishes.append(&mut tx.effects.publishes);
@@ -27,7 +32,7 @@ impl Node {
         match waits {
             Some((waiter, shards)) => self.block_after(&tx, waiter, shards),
             None if tx.unconfirmed > 0 => drop(self.transactions.insert(tx.id, tx)),
-            None => self.answer(*tx, attempt),
+            None => self.answer(*tx),
         }
     }
 
@@ -40,6 +45,8 @@ impl Node {
         effects.hits += tx.effects.hits;
         effects.misses += tx.effects.misses;
         let mut first = Vec::new();
+        let mut watched = self.by_shard(std::mem::take(&mut tx.watched));
+        let mut waiters = std::mem::take(&mut tx.waiters).into_iter();
         for (shard, parcel) in self.pack(tx) {
             let changes: Vec<Change> = tx
                 .effects
@@ -57,6 +64,9 @@ impl Node {
                 tx: tx.id,
                 parcel,
                 changes,
+                watched: take_of(&mut watched, shard),
+                waiters: waiters.next().unwrap_or_default(),
+                served: take_of(&mut tx.served, shard),
                 dirty,
                 confirm,
                 widely: false,
@@ -138,7 +148,7 @@ impl Node {
 
     fn answer_if_settled(&mut self, tx: Box<Tx>) {
         if tx.unconfirmed == 0 && tx.unsettled == 0 {
-            self.answer(*tx, Attempt::Served);
+            self.answer(*tx);
         } else {
             self.transactions.insert(tx.id, tx);
         }
@@ -151,25 +161,13 @@ impl Node {
         }
     }
 
-    fn answer(&mut self, tx: Tx, attempt: Attempt) {
+    fn answer(&mut self, tx: Tx) {
         self.tell_waker(&tx);
         let origin = tx.asker.origin;
         let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
             return self.answer_nobody(&tx);
         };
         let mark = conn.reply.len();
-        if attempt == Attempt::Nothing
-            && let Work::Command {
-                command:
-                    Command {
-                        exec: Exec::Blocking { timed_out, .. },
-                        ..
-                    },
-                ..
-            } = tx.work
-        {
-            timed_out(&mut conn.reply);
-        }
         conn.reply.raw(tx.reply.bytes());
         conn.finish_reply(mark);
         if matches!(conn.flow, Flow::Closing) {
@@ -314,6 +312,9 @@ impl Node {
                 tx: tx.id,
                 parcel,
                 changes,
+                watched: Vec::new(),
+                waiters: Waiters::default(),
+                served: Vec::new(),
                 dirty,
                 confirm,
                 widely,
@@ -323,4 +324,10 @@ impl Node {
             self.out.reply(shard, Message::Release(Box::new(release)));
         }
     }
+}
+
+/// One shard's part of what is sorted by shards.
+pub(super) fn take_of<T>(groups: &mut [(ShardId, Vec<T>)], shard: ShardId) -> Vec<T> {
+    let group = groups.iter_mut().find(|(other, _)| *other == shard);
+    group.map(|(_, items)| std::mem::take(items)).unwrap_or_default()
 }

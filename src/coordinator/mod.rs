@@ -17,6 +17,7 @@ mod roamers;
 mod roaming;
 mod timers;
 mod transaction;
+mod widening;
 
 pub use crate::base::id::ConnId;
 pub use node::{Event, Lane, Moved, Node, NodeSetup, Peer, Shared};

@@ -11,6 +11,7 @@ use crate::base::id::{ConnId, TxId};
 use crate::command::{Args, Attempt, Change, Command};
 use crate::shard::message::{Asker, Block, Lacking, LackingWork, Message, Release};
 use crate::shard::scripts::{Needs, Unit};
+use crate::shard::waiters::Waiters;
 
 /// After so many attempts a script takes the whole keyspace.
 const ATTEMPTS_MAX: u32 = 4;
@@ -123,6 +124,9 @@ impl Node {
                 tx: tx.id,
                 parcel,
                 changes,
+                watched: Vec::new(),
+                waiters: Waiters::default(),
+                served: Vec::new(),
                 dirty: 0,
                 confirm: false,
                 widely: false,
@@ -160,7 +164,7 @@ impl Node {
     }
 
     /// Starts a transaction for a client that is in its place, or gone: what it has asked for happens all the same.
-    fn enter(&mut self, before: Option<TxId>, tx: Box<Tx>) {
+    pub(super) fn enter(&mut self, before: Option<TxId>, tx: Box<Tx>) {
         let origin = tx.asker.origin;
         if let Some(Some(conn)) = self.conns.get_mut(origin.conn.index())
             && conn.session.client == origin.client

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Flow, Gather};
 use super::gather::{add_part, combine};
+use super::homecoming::take_of;
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId, TxId};
 use crate::command::args::OwnedArgs;
@@ -18,6 +19,7 @@ use crate::shard::execute::Surroundings;
 use crate::shard::lend;
 use crate::shard::message::{Acquire, Asker, Granted, Message, Parcel, Release, Waiter};
 use crate::shard::scripts::run_over_whole;
+use crate::shard::waiters::Waiters;
 
 /// Keys to ask one shard for.
 pub(super) struct Stage {
@@ -70,6 +72,14 @@ pub(super) struct Tx {
     pub(super) holdings: Option<Holdings>,
     /// Shards on which clients wait for what was lent.
     pub(super) awaited: Vec<ShardId>,
+    /// Whether some of these clients need keys of other shards too.
+    pub(super) reaching: bool,
+    /// The watched keys that guard it.
+    pub(super) watched: Vec<Watched>,
+    /// With the whole keyspace, who waits on each shard.
+    pub(super) waiters: Vec<Waiters>,
+    /// What to tell those that it has served, by the shards on which they wait.
+    pub(super) served: Vec<(ShardId, Vec<(ShardId, Message)>)>,
     /// How many of them have not served those clients yet.
     pub(super) unconfirmed: usize,
     /// How many of them serve clients by transactions that are not over.
@@ -92,6 +102,17 @@ impl Work {
             Work::Block { queue, .. } => queue
                 .iter()
                 .for_each(|Queued { command, args }| keys.extend(crate::shard::keys_of(command, args.as_args()))),
+        }
+    }
+
+    /// Writes the reply of a blocking command whose time is up.
+    pub(super) fn timed_out(&self) -> Option<fn(&mut Reply)> {
+        match self {
+            Work::Command { command, .. } => match command.exec {
+                Exec::Blocking { timed_out, .. } => Some(timed_out),
+                _ => None,
+            },
+            Work::Block { .. } => None,
         }
     }
 
@@ -122,6 +143,10 @@ impl Tx {
             gather: None,
             holdings: None,
             awaited: Vec::new(),
+            reaching: false,
+            watched: Vec::new(),
+            waiters: Vec::new(),
+            served: Vec::new(),
             unconfirmed: 0,
             locked: Vec::new(),
             unsettled: 0,
@@ -197,15 +222,11 @@ impl Node {
 
     pub(super) fn stages(&self, keys: Option<Vec<Box<[u8]>>>, watched: Vec<Watched>) -> VecDeque<Stage> {
         let mut watched = self.by_shard(watched);
-        let mut stage = |shard, keys| {
-            let own = watched.iter_mut().find(|(other, _)| *other == shard);
-            let watched = own.map(|(_, watched)| std::mem::take(watched)).unwrap_or_default();
-            Stage {
-                shard,
-                keys,
-                watched,
-                immediately: false,
-            }
+        let mut stage = |shard, keys| Stage {
+            shard,
+            keys,
+            watched: take_of(&mut watched, shard),
+            immediately: false,
         };
         let Some(keys) = keys else {
             return self.all_shards().map(|shard| stage(shard, None)).collect();
@@ -261,7 +282,15 @@ impl Node {
         if granted.awaited {
             tx.awaited.push(tx.asking);
         }
+        tx.reaching |= granted.reaching;
+        tx.watched.extend(granted.watched);
+        if matches!(granted.parcel, Parcel::Whole(_)) {
+            tx.waiters.push(granted.waiters);
+        }
         tx.parcels.push((tx.asking, granted.parcel));
+        if tx.stages.is_empty() && tx.reaching && tx.awaited.len() > 1 && tx.woken_at.is_none() {
+            return self.widen(tx);
+        }
         self.ask_next(tx);
     }
 
@@ -389,7 +418,7 @@ impl Node {
     }
 
     /// Runs one command over what the transaction holds.
-    fn run_over(&mut self, tx: &mut Tx, command: &'static Command, args: Args<'_>) -> Attempt {
+    pub(super) fn run_over(&mut self, tx: &mut Tx, command: &'static Command, args: Args<'_>) -> Attempt {
         let mut holdings = tx.holdings.take().expect("a transaction runs over what it holds");
         let mut surroundings = Surroundings {
             effects: &mut tx.effects,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
+use super::waiters::Waiters;
 use crate::base::id::{ClientId, ConnId, DbIndex, ShardId, TxId};
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
@@ -288,6 +289,12 @@ pub struct Granted {
     pub unchanged: bool,
     /// Whether clients wait for what is lent: they must be served before the transaction is answered.
     pub awaited: bool,
+    /// Whether some of these clients need keys of other shards too.
+    pub reaching: bool,
+    /// The watched keys that were asked about; they stay watched until the keys come home.
+    pub watched: Vec<Watched>,
+    /// With the whole keyspace, those who wait here: the transaction serves them itself.
+    pub waiters: Waiters,
 }
 
 /// Keys come back from a transaction.
@@ -298,6 +305,12 @@ pub struct Release {
     pub parcel: Parcel,
     /// What happened to this shard's keys.
     pub changes: Vec<Change>,
+    /// Watched keys to forget.
+    pub watched: Vec<Watched>,
+    /// With the whole keyspace, those who wait here, served ones among them.
+    pub waiters: Waiters,
+    /// What to tell clients that waited here, and on which shards they are: by way of this shard, so that it comes after what this shard told them.
+    pub served: Vec<(ShardId, Message)>,
     /// How much happened.
     pub dirty: u64,
     /// Answer `Released` once the waiters are served, so that the transaction can be answered.

@@ -7,7 +7,7 @@ pub mod locks;
 pub mod message;
 pub mod router;
 pub mod scripts;
-mod serve;
+pub mod serve;
 mod state;
 pub mod waiters;
 mod watches;

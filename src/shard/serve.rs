@@ -6,7 +6,7 @@ use super::message::{Claim, Message, Outbox, Parcel, Reach, Registration, Served
 use super::state::{Parked, Shard, keys_of, waited_keys};
 use crate::base::id::{DbIndex, TxId};
 use crate::command::{Attempt, Change, Class, Exec};
-use crate::keyspace::Upheaval;
+use crate::keyspace::{Entry, Upheaval};
 use crate::protocol::reply::Reply;
 
 impl Shard {
@@ -73,11 +73,8 @@ impl Shard {
             if self.locks.has_first(key) {
                 return;
             }
-            let Some(kind) = space.db(db).get(key).map(|entry| entry.kind()) else {
-                return;
-            };
-            let fits =
-                |waiter: &Waiter| matches!(waiter.command.exec, Exec::Blocking { waits_for, .. } if waits_for == kind);
+            let entry = space.db(db).get(key);
+            let fits = |waiter: &Waiter| is_ready(waiter, entry, key);
             let Some(waiter) = self.waiters.first(db, key, fits).cloned() else {
                 return;
             };
@@ -173,6 +170,14 @@ impl Shard {
                 awaited,
             })),
         );
+    }
+}
+
+/// Whether a client that waits for `key` can be served now that `entry` is there.
+pub fn is_ready(waiter: &Waiter, entry: Option<&Entry>, _key: &[u8]) -> bool {
+    match waiter.command.exec {
+        Exec::Blocking { waits_for, .. } => entry.is_some_and(|entry| entry.kind() == waits_for),
+        _ => false,
     }
 }
 

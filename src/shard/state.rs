@@ -497,6 +497,9 @@ impl Shard {
                 parcel: Parcel::Refused,
                 unchanged: false,
                 awaited: false,
+                reaching: false,
+                watched: acquire.watched,
+                waiters: Waiters::default(),
             };
             out.reply(acquire.home, Message::Granted(Box::new(refused)));
             return;
@@ -518,14 +521,18 @@ impl Shard {
             ..
         } = acquire;
         let unchanged = self.is_unchanged(&watched);
-        self.unwatch(&watched);
         self.held.insert(tx, ticket);
         let awaited = match &keys {
             None => self.waiters.clients_len() > 0,
             Some(keys) => keys.iter().any(|key| self.is_awaited(key)),
         };
+        let reaching = awaited && keys.as_ref().is_some_and(|keys| self.reach_out(keys));
+        let mut waiters = Waiters::default();
         let parcel = match keys {
-            None => Parcel::Whole(self.keyspace.take().expect("a granted keyspace is here")),
+            None => {
+                waiters = std::mem::take(&mut self.waiters);
+                Parcel::Whole(self.keyspace.take().expect("a granted keyspace is here"))
+            }
             Some(keys) => {
                 let space = self.keyspace.as_deref_mut().expect("a granted key is here");
                 Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect())
@@ -536,6 +543,9 @@ impl Shard {
             parcel,
             unchanged,
             awaited,
+            reaching,
+            watched,
+            waiters,
         };
         out.reply(home, Message::Granted(Box::new(granted)));
     }
@@ -545,14 +555,23 @@ impl Shard {
         (0..self.config.databases).any(|db| self.waiters.has(DbIndex(db as u32), key))
     }
 
+    fn reach_out(&self, keys: &[Box<[u8]>]) -> bool {
+        let mut databases = (0..self.config.databases).map(|db| DbIndex(db as u32));
+        databases.any(|db| keys.iter().any(|key| self.waiters.reach_out(db, key)))
+    }
+
     /// Takes lent keys back.
     pub fn release(&mut self, from: ShardId, release: Release, out: &mut Outbox) {
         let outer = std::mem::take(&mut self.wakes);
         self.effects.dirty += release.dirty;
         self.effects.changes.extend(release.changes);
+        self.unwatch(&release.watched);
+        for (shard, message) in release.served {
+            out.reply(shard, message);
+        }
         let mut returned = Vec::new();
         match release.parcel {
-            Parcel::Whole(space) => self.take_back_whole(space),
+            Parcel::Whole(space) => self.take_back_whole(space, release.waiters),
             Parcel::Keys(keys) => {
                 returned.extend(keys.iter().map(|lent| lent.key.clone()));
                 let space = self
@@ -600,8 +619,17 @@ impl Shard {
         self.run_parked(out);
     }
 
-    fn take_back_whole(&mut self, space: Box<Keyspace>) {
+    fn take_back_whole(&mut self, space: Box<Keyspace>, waiters: Waiters) {
         self.keyspace = Some(space);
+        debug_assert_eq!(
+            self.waiters.clients_len(),
+            0,
+            "nobody starts to wait while the whole keyspace is lent"
+        );
+        self.waiters = waiters;
+        for client in self.waiters.finished() {
+            self.remove_waiter(client);
+        }
         self.note_upheavals();
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use hashbrown::{Equivalent, HashMap};
 
-use super::message::Waiter;
+use super::message::{Claim, Reach, Waiter};
 use crate::base::id::{ClientId, DbIndex};
 
 /// A key somebody waits for.
@@ -107,6 +107,37 @@ impl Waiters {
             .iter()
             .map(|(_, client)| &self.clients[client].waiter)
             .find(|waiter| fits(waiter))
+    }
+
+    /// A client that was nearly served waits on under a new claim.
+    pub fn renew(&mut self, client: ClientId, old: &Claim, new: &Claim) {
+        if let Some(registered) = self.clients.get_mut(&client)
+            && registered.waiter.claim.is(old)
+        {
+            registered.waiter.claim = new.clone();
+        }
+    }
+
+    /// Clients whose wait is over: somebody has taken their claim. O(clients).
+    pub fn finished(&self) -> Vec<ClientId> {
+        let finished =
+            |(client, registered): (&ClientId, &Registered)| registered.waiter.claim.is_taken().then_some(*client);
+        self.clients.iter().filter_map(finished).collect()
+    }
+
+    /// Whether a client that waits for `key` needs keys of other shards too.
+    pub fn reach_out(&self, db: DbIndex, key: &[u8]) -> bool {
+        self.first(db, key, |waiter| waiter.reach != Reach::Here).is_some()
+    }
+
+    /// The clients in line for `key`, in order.
+    pub fn in_line(&self, db: DbIndex, key: &[u8]) -> Vec<Waiter> {
+        let queue = self.by_key.get(&PlaceRef(db, key));
+        queue
+            .into_iter()
+            .flatten()
+            .map(|(_, client)| self.clients[client].waiter.clone())
+            .collect()
     }
 
     /// All keys that are waited for.
