@@ -153,4 +153,19 @@ mod tests {
         assert!(check(&[push.clone(), one.clone()]).is_ok());
         assert!(check(&[push, one, two]).is_err());
     }
+
+    #[test]
+    fn what_a_client_that_left_gave_back_may_be_missed_for_a_while() {
+        let push = event(0, "LPUSH l x", 1, 2, Value::Int(1));
+        let gone = Event {
+            answered: None,
+            ..event(1, "BLPOP l 0", 1, 1, Value::Nil)
+        };
+        let missed = event(2, "LLEN l", 3, 4, Value::Int(0));
+        let found = event(2, "LLEN l", 5, 6, Value::Int(1));
+        let doubled = event(2, "LLEN l", 5, 6, Value::Int(2));
+        assert!(check(&[push.clone(), gone.clone(), missed.clone(), found.clone()]).is_ok());
+        assert!(check(&[push.clone(), gone, missed.clone(), doubled]).is_err());
+        assert!(check(&[push, missed, found]).is_err());
+    }
 }
