@@ -32,6 +32,7 @@ const FAMILIES: &[&[&[Command]]] = &[
     family::server::COMMANDS,
     family::set::COMMANDS,
     family::sorted_set::COMMANDS,
+    family::stream::COMMANDS,
     family::string::COMMANDS,
     family::transactions::COMMANDS,
 ];

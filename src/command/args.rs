@@ -123,6 +123,19 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Word `at` as a timeout that is told in whole milliseconds, in seconds; 0 is for ever.
+    pub fn timeout_ms(&self, at: usize) -> Result<f64, Error> {
+        let not_integer = Error::Text("ERR timeout is not an integer or out of range");
+        let seconds = self.get(at).and_then(number::parse_i64).ok_or(not_integer)? as f64 / 1000.0;
+        if seconds > TIMEOUT_MAX_S {
+            Err(Error::TimeoutOutOfRange)
+        } else if seconds < 0.0 {
+            Err(Error::TimeoutNegative)
+        } else {
+            Ok(seconds)
+        }
+    }
+
     /// Word `at` as a double.
     pub fn float(&self, at: usize) -> Result<f64, Error> {
         self.get(at).and_then(number::parse_f64).ok_or(Error::NotFloat)

@@ -11,7 +11,7 @@ use crate::keyspace::access::{Accesses, Frequency};
 use crate::keyspace::{Db, Entry, Keyspace, Place, StringRef};
 use crate::protocol::reply::Reply;
 use crate::types::sorted_set::Limits;
-use crate::types::{Hash, Kind, List, Set, SortedSet};
+use crate::types::{Hash, Kind, List, Set, SortedSet, Stream};
 
 /// Who runs the command.
 #[derive(Clone, Copy, Debug, Default)]
@@ -390,6 +390,17 @@ impl Keys<'_> {
         SortedSet,
         Kind::SortedSet,
         SortedSet::new()
+    );
+    typed!(
+        /// The stream at `key`; an error when it is something else.
+        stream,
+        /// The stream at `key`, to be changed.
+        stream_mut,
+        /// The stream at `key`, made when there is none.
+        stream_or_create,
+        Stream,
+        Kind::Stream,
+        Stream::new()
     );
 }
 

@@ -16,6 +16,7 @@ pub mod session;
 pub mod spec;
 pub mod subscriptions;
 pub mod syntax;
+pub mod waiting;
 
 pub use args::{Args, Span};
 pub use context::{Caller, Context, Keys};

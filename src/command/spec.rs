@@ -10,6 +10,7 @@ use super::local::{Local, Part};
 use super::script_library::ScriptLibrary;
 use super::session::SessionContext;
 use super::subscriptions::Topic;
+use super::waiting::Waiting;
 use crate::types::Kind;
 
 /// What a command's run answers: the reply has been written, or this error is the reply.
@@ -449,7 +450,7 @@ pub enum Exec {
     Keys(fn(&mut Context<'_>, Args<'_>) -> Ran),
     /// As `Keys`; when nothing is there it waits until a key holds a value of kind `waits_for`.
     Blocking {
-        /// Tries once; must change nothing when it answers [`Attempt::Nothing`].
+        /// Tries once; must change nothing that others wait for when it answers [`Attempt::Nothing`].
         attempt: fn(&mut Context<'_>, Args<'_>) -> Result<Attempt, Error>,
         /// How long to wait, in seconds (0: forever), from the words.
         timeout: fn(Args<'_>) -> Result<f64, Error>,
@@ -550,6 +551,8 @@ pub struct Command {
     pub undone_by: Option<fn(Args<'_>) -> &'static str>,
     /// What it may change of the values at its keys.
     pub footprint: Footprint,
+    /// How it waits, when it does so in a way of its own.
+    pub waiting: Option<&'static Waiting>,
 }
 
 impl Command {
@@ -578,6 +581,7 @@ impl Command {
             guard: None,
             undone_by: None,
             footprint: Footprint::Value,
+            waiting: None,
         }
     }
 
@@ -704,6 +708,12 @@ impl Command {
     /// What it may change of the values at its keys, when that is less than anything.
     pub const fn footprint(mut self, footprint: Footprint) -> Self {
         self.footprint = footprint;
+        self
+    }
+
+    /// It waits in a way of its own.
+    pub const fn waiting(mut self, waiting: &'static Waiting) -> Self {
+        self.waiting = Some(waiting);
         self
     }
 

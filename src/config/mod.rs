@@ -111,6 +111,10 @@ pub struct Config {
     pub zset_max_listpack_value: usize,
     /// Bytes up to which a HyperLogLog is compact.
     pub hll_sparse_max_bytes: usize,
+    /// Bytes up to which a stream's node is filled, as Valkey counts them; 0: no limit.
+    pub stream_node_max_bytes: usize,
+    /// Entries up to which a stream's node is filled; 0: no limit.
+    pub stream_node_max_entries: usize,
     /// Affinity rules: `preset:bullmq`, `prefix*:...`; see docs.
     pub affinity: Vec<String>,
     /// Whether keys are freed by a background thread when FLUSHALL does not say.
@@ -182,6 +186,8 @@ impl Default for Config {
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
             hll_sparse_max_bytes: 3000,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
             affinity: vec!["preset:bullmq".into()],
             lazyfree_lazy_user_flush: true,
             renamed_commands: Vec::new(),

@@ -1,11 +1,13 @@
 //! The end of a transaction over several shards: its keys go home with what happened to them, clients that waited for them are served, then it
 //! is answered. And its other beginning: a blocked client whose key has data.
 
+use std::sync::Arc;
+
 use super::connection::{Blocked, Flow};
 use super::node::Node;
 use super::transaction::{Holdings, Tx, Work};
 use crate::base::id::{DbIndex, ShardId, TxId};
-use crate::command::{Attempt, Change, KeyFlags};
+use crate::command::{Attempt, Change};
 use crate::shard::lend;
 use crate::shard::message::{Claim, Lent, Message, Parcel, Reach, Registration, Release, Waiter, Woken};
 use crate::shard::waiters::Waiters;
@@ -224,12 +226,19 @@ impl Node {
         let mut shards: Vec<ShardId> = keys.iter().map(|key| self.router.shard(key)).collect();
         shards.sort_unstable();
         shards.dedup();
-        let puts = command.keys.iter().any(|key| key.flags.has(KeyFlags::INSERT));
-        let reach = if puts { Reach::Roams } else { Reach::Spans };
+        let reach = if command.needs_all_keys() {
+            Reach::Roams
+        } else {
+            Reach::Spans
+        };
+        let Some(Holdings::Keys(space)) = &tx.holdings else {
+            unreachable!("a command over its keys holds them until it is over")
+        };
+        let fixed = command.fixed_args(args.as_args(), &|key| space.db(tx.asker.db).get(key));
         let waiter = Waiter {
             asker: tx.asker,
             command,
-            args: args.clone(),
+            args: fixed.map_or_else(|| args.clone(), Arc::new),
             claim: Claim::default(),
             reach,
         };

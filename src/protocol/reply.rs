@@ -161,6 +161,29 @@ impl Reply {
         self.header(b'*', len);
     }
 
+    /// Header of an array whose `len` replies have been written behind the mark already.
+    pub fn array_at(&mut self, mark: usize, len: usize) {
+        let end = self.bytes.len();
+        self.array(len);
+        let header = self.bytes.len() - end;
+        self.bytes[mark..].rotate_right(header);
+    }
+
+    /// Header of a map whose `pairs` have been written behind the mark already (RESP2: an array of as many pairs).
+    pub fn map_of_pairs_at(&mut self, mark: usize, pairs: usize) {
+        let end = self.bytes.len();
+        self.header(if self.resp == Resp::V2 { b'*' } else { b'%' }, pairs);
+        let header = self.bytes.len() - end;
+        self.bytes[mark..].rotate_right(header);
+    }
+
+    /// Header of one pair of such a map, the key and value of which follow.
+    pub fn pair_of_map(&mut self) {
+        if self.resp == Resp::V2 {
+            self.array(2);
+        }
+    }
+
     /// Header of a map of `pairs` keys and values, which follow (RESP2: a flat array).
     pub fn map(&mut self, pairs: usize) {
         match self.resp {

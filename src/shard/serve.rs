@@ -86,22 +86,14 @@ impl Shard {
                 return self.start_wake(waiter, awaited);
             }
             let keys = keys_of(waiter.command, waiter.args.as_args());
-            if self.locks.free(keys.iter().map(|key| &**key)) || self.holds_only_sources(&waiter) {
+            // Held keys among those it only takes from do not matter: they hold nothing now.
+            if self.locks.free(keys.iter().map(|key| &**key)) || !waiter.command.needs_all_keys() {
                 self.serve_granted(waiter, out);
             } else {
                 self.locks.enqueue_first(keys, Parked::Serve(Box::new(waiter)));
                 return;
             }
         }
-    }
-
-    /// Whether the command changes only keys it waits for, so that held keys among the others do not matter: they hold nothing now.
-    fn holds_only_sources(&self, waiter: &Waiter) -> bool {
-        waiter
-            .command
-            .keys
-            .iter()
-            .all(|key| !key.flags.has(crate::command::KeyFlags::INSERT))
     }
 
     /// Runs a blocked client's command, whose claim is taken.
@@ -174,10 +166,11 @@ impl Shard {
 }
 
 /// Whether a client that waits for `key` can be served now that `entry` is there.
-pub fn is_ready(waiter: &Waiter, entry: Option<&Entry>, _key: &[u8]) -> bool {
-    match waiter.command.exec {
-        Exec::Blocking { waits_for, .. } => entry.is_some_and(|entry| entry.kind() == waits_for),
-        _ => false,
+pub fn is_ready(waiter: &Waiter, entry: Option<&Entry>, key: &[u8]) -> bool {
+    match (waiter.command.waiting, waiter.command.exec) {
+        (Some(waiting), _) => (waiting.ready)(entry, key, waiter.args.as_args()),
+        (None, Exec::Blocking { waits_for, .. }) => entry.is_some_and(|entry| entry.kind() == waits_for),
+        (None, _) => false,
     }
 }
 

@@ -226,7 +226,7 @@ impl Shard {
                 Outcome::Parked
             }
             Attempt::Served => Outcome::Done,
-            Attempt::Nothing => Outcome::Waiting(self.start_waiting(asker, command, args.into())),
+            Attempt::Nothing => Outcome::Waiting(self.start_waiting(asker, command, args)),
             Attempt::Lacks => Outcome::Lacks(self.scripts.take_needs()),
         }
     }
@@ -318,9 +318,12 @@ impl Shard {
         attempt
     }
 
-    pub(super) fn start_waiting(&mut self, asker: &Asker, command: &'static Command, args: OwnedArgs) -> Claim {
+    fn start_waiting(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>) -> Claim {
         let claim = Claim::default();
-        let keys = waited_keys(command, args.as_args());
+        let keys = waited_keys(command, args);
+        let space = self.keyspace.as_deref().expect("what has just run had its keys here");
+        let fixed = command.fixed_args(args, &|key| space.db(asker.db).get(key));
+        let args = fixed.unwrap_or_else(|| args.into());
         let waiter = Waiter {
             asker: *asker,
             command,
@@ -404,7 +407,8 @@ impl Shard {
         lane.bytes = reply.into_bytes();
         let reply = span(start, lane.bytes.len());
         if attempt == Attempt::Nothing {
-            let claim = self.start_waiting(asker, command, args.into());
+            let claim = self.start_waiting(asker, command, args);
+            let lane = out.replies(shard);
             lane.messages.push(Message::Waiting { conn, client, claim });
         }
         if attempt == Attempt::Lacks {

@@ -11,11 +11,13 @@ mod packed;
 mod sequence;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 
 pub use hash::Hash;
 pub use list::List;
 pub use set::Set;
 pub use sorted_set::SortedSet;
+pub use stream::Stream;
 
 /// The type of a value, as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Kind {
     SortedSet,
     /// Field-value pairs.
     Hash,
+    /// Entries under ascending ids.
+    Stream,
 }
 
 impl Kind {
@@ -41,6 +45,7 @@ impl Kind {
             Kind::Set => "set",
             Kind::SortedSet => "zset",
             Kind::Hash => "hash",
+            Kind::Stream => "stream",
         }
     }
 }

@@ -26,7 +26,43 @@ def _keys_of_absent(args, ours, theirs):
     return asked and b"ERR Invalid command specified" in (ours[1], theirs[1])
 
 
+PROGRESS = {b"entries-read", b"lag"}
+
+
+def _hide_progress(reply):
+    """The reply without how far groups have come."""
+    kind, content = reply
+    if not isinstance(content, list):
+        return reply
+    shown = []
+    for item in content:
+        name = shown[-1][1] if shown else None
+        if isinstance(name, bytes) and name in PROGRESS:
+            item = (":", b"hidden")
+        shown.append(_hide_progress(item))
+    return (kind, shown)
+
+
+def _progress(args, ours, theirs):
+    if len(args) < 2 or args[0].upper() != b"XINFO" or args[1].upper() not in (b"GROUPS", b"STREAM"):
+        return False
+    import rules
+
+    known = all(kind == ":" and int(lag) >= 0 for kind, lag in _lags(theirs))
+    return known and rules.rule_for(args)(_hide_progress(ours), _hide_progress(theirs))
+
+
+def _lags(reply):
+    """The lags of all groups in a reply."""
+    _, content = reply
+    if isinstance(content, list):
+        yield from (item for name, item in zip(content, content[1:]) if name[1] == b"lag")
+        for item in content:
+            yield from _lags(item)
+
+
 INTENDED = [
+    Intended("progress of groups", "lag is the number of entries left and entries-read is exact where Valkey answers nil or guesses", _progress),
     Intended("keys of absent commands", "COMMAND GETKEYS knows only commands that are there", _keys_of_absent),
 ]
 

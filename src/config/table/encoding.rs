@@ -5,7 +5,6 @@ use crate::config::choices::notify_events;
 use crate::config::directive::{Directive, Why};
 use crate::config::value::Kind;
 
-const STREAMS: Why = Why::NotYet("streams");
 const COMPRESS: Why = Why::Moot("list nodes are not compressed");
 const INT_MAX: i64 = 2_147_483_647;
 const SIGNED: u64 = i64::MAX as u64;
@@ -56,8 +55,16 @@ pub const DIRECTIVES: &[Directive] = &[
         Kind::Integer(0, i64::MAX),
         field!(set_max_listpack_value),
     ),
-    Directive::inert("stream-node-max-bytes", Kind::Bytes(0, SIGNED), "4096", STREAMS),
-    Directive::inert("stream-node-max-entries", Kind::Integer(0, i64::MAX), "100", STREAMS),
+    Directive::live(
+        "stream-node-max-bytes",
+        Kind::Bytes(0, SIGNED),
+        field!(stream_node_max_bytes),
+    ),
+    Directive::live(
+        "stream-node-max-entries",
+        Kind::Integer(0, i64::MAX),
+        field!(stream_node_max_entries),
+    ),
     Directive::live(
         "zset-max-listpack-entries",
         Kind::Integer(0, i64::MAX),

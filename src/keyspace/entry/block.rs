@@ -20,7 +20,7 @@ use std::{mem, slice};
 
 use crate::base::size_class::good_size;
 use crate::base::time::UnixMillis;
-use crate::types::{Hash, List, Set, SortedSet};
+use crate::types::{Hash, List, Set, SortedSet, Stream};
 
 use super::{Value, ValueRef};
 use crate::keyspace::prefetch::prefetch;
@@ -84,9 +84,10 @@ enum Tag {
     Hash,
     Set,
     SortedSet,
+    Stream,
 }
 
-const TAGS: [Tag; 7] = [
+const TAGS: [Tag; 8] = [
     Tag::Int,
     Tag::Embedded,
     Tag::Buffer,
@@ -94,6 +95,7 @@ const TAGS: [Tag; 7] = [
     Tag::Hash,
     Tag::Set,
     Tag::SortedSet,
+    Tag::Stream,
 ];
 
 // SAFETY: an entry owns its allocation and what that points to, all of it values that may be sent (see `values_may_be_sent`).
@@ -171,6 +173,7 @@ impl Entry {
             Value::Hash(hash) => (Tag::Hash, owned(hash)),
             Value::Set(set) => (Tag::Set, owned(set)),
             Value::SortedSet(sorted_set) => (Tag::SortedSet, owned(sorted_set)),
+            Value::Stream(stream) => (Tag::Stream, owned(stream)),
         };
         let mut entry = Entry::allocate(key, expires_at, 0);
         entry.set_tag(tag);
@@ -208,6 +211,7 @@ impl Entry {
                 Tag::Hash => ValueRef::Hash(&*word.pointer.cast()),
                 Tag::Set => ValueRef::Set(&*word.pointer.cast()),
                 Tag::SortedSet => ValueRef::SortedSet(&*word.pointer.cast()),
+                Tag::Stream => ValueRef::Stream(&*word.pointer.cast()),
             }
         }
     }
@@ -232,12 +236,17 @@ impl Entry {
         self.collection_mut(Tag::SortedSet)
     }
 
+    /// The stream, to be changed.
+    pub fn stream_mut(&mut self) -> Option<&mut Stream> {
+        self.collection_mut(Tag::Stream)
+    }
+
     /// `T` must be the collection that `tag` stands for.
     fn collection_mut<T>(&mut self, tag: Tag) -> Option<&mut T> {
         if self.tag() != tag {
             return None;
         }
-        // SAFETY: the tag, and the four callers above, say that the pointer came out of a `Box<T>`; the borrow of `self` is exclusive.
+        // SAFETY: the tag, and the five callers above, say that the pointer came out of a `Box<T>`; the borrow of `self` is exclusive.
         Some(unsafe { &mut *self.header().word.pointer.cast() })
     }
 
@@ -324,7 +333,8 @@ impl Entry {
                     Tag::List => Value::List(Box::from_raw(word.pointer.cast())),
                     Tag::Hash => Value::Hash(Box::from_raw(word.pointer.cast())),
                     Tag::Set => Value::Set(Box::from_raw(word.pointer.cast())),
-                    _ => Value::SortedSet(Box::from_raw(word.pointer.cast())),
+                    Tag::SortedSet => Value::SortedSet(Box::from_raw(word.pointer.cast())),
+                    _ => Value::Stream(Box::from_raw(word.pointer.cast())),
                 }
             },
         };
@@ -566,6 +576,7 @@ impl Drop for Entry {
                 Tag::Hash => drop(Box::<Hash>::from_raw(word.pointer.cast())),
                 Tag::Set => drop(Box::<Set>::from_raw(word.pointer.cast())),
                 Tag::SortedSet => drop(Box::<SortedSet>::from_raw(word.pointer.cast())),
+                Tag::Stream => drop(Box::<Stream>::from_raw(word.pointer.cast())),
             }
             dealloc(self.base().as_ptr(), self.layout());
         }

@@ -10,7 +10,7 @@ use std::fmt;
 use crate::base::number::parse_i64;
 use crate::base::size_class::good_size;
 use crate::base::time::UnixMillis;
-use crate::types::{Hash, Kind, List, Set, SortedSet};
+use crate::types::{Hash, Kind, List, Set, SortedSet, Stream};
 
 pub use block::Entry;
 
@@ -29,6 +29,8 @@ pub enum Value {
     Set(Box<Set>),
     /// A sorted set.
     SortedSet(Box<SortedSet>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 /// A string value as it is stored.
@@ -59,6 +61,7 @@ enum ValueRef<'a> {
     Hash(&'a Hash),
     Set(&'a Set),
     SortedSet(&'a SortedSet),
+    Stream(&'a Stream),
 }
 
 macro_rules! collections {
@@ -88,6 +91,7 @@ collections! {
     Hash => hash;
     Set => set;
     SortedSet => sorted_set;
+    Stream => stream;
 }
 
 impl Entry {
@@ -136,6 +140,7 @@ impl Entry {
             ValueRef::Hash(_) => Kind::Hash,
             ValueRef::Set(_) => Kind::Set,
             ValueRef::SortedSet(_) => Kind::SortedSet,
+            ValueRef::Stream(_) => Kind::Stream,
         }
     }
 
@@ -207,6 +212,7 @@ impl Entry {
             ValueRef::Hash(hash) => hash.encoding(),
             ValueRef::Set(set) => set.encoding(),
             ValueRef::SortedSet(sorted_set) => sorted_set.encoding(),
+            ValueRef::Stream(stream) => stream.encoding(),
         }
     }
 
@@ -218,6 +224,7 @@ impl Entry {
             ValueRef::Hash(hash) => good_size(size_of::<Hash>()) + hash.heap_bytes(),
             ValueRef::Set(set) => good_size(size_of::<Set>()) + set.heap_bytes(),
             ValueRef::SortedSet(sorted_set) => good_size(size_of::<SortedSet>()) + sorted_set.heap_bytes(),
+            ValueRef::Stream(stream) => good_size(size_of::<Stream>()) + stream.heap_bytes(),
         };
         self.own_bytes() + collection
     }
@@ -258,6 +265,7 @@ impl ValueRef<'_> {
             ValueRef::Hash(hash) => hash.clone().into(),
             ValueRef::Set(set) => set.clone().into(),
             ValueRef::SortedSet(sorted_set) => sorted_set.clone().into(),
+            ValueRef::Stream(stream) => stream.clone().into(),
         }
     }
 }

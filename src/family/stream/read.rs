@@ -1,0 +1,432 @@
+//! XREAD and XREADGROUP: what has been added behind an id, or what a group has not got yet, at once or when there is some.
+
+use super::{id_at, made_consumer, no_key_or_group, see_consumer, unix_ms, write_entry, write_id};
+use crate::base::time::UnixMillis;
+use crate::command::args::OwnedArgs;
+use crate::command::waiting::{Look, Waiting};
+use crate::command::{
+    Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group as Docs, Key, KeyFlags,
+};
+use crate::keyspace::Entry as Stored;
+use crate::protocol::reply::Reply;
+use crate::types::stream::{ConsumerId, Flow, Group, Log, Pending, StreamId};
+use crate::types::{Kind, Stream};
+
+/// XREAD and XREADGROUP.
+pub const COMMANDS: &[Command] = &[
+    Command::new(
+        "XREAD",
+        "Returns the entries behind an id of each of several streams, waiting for some.",
+        Docs::Stream,
+    )
+    .since("5.0.0")
+    .complexity("")
+    .arity(Arity::AtLeast(4))
+    .flags(Flags::READONLY.or(Flags::BLOCKING))
+    .acl(Acl::STREAM)
+    .keys(&[Key::after("STREAMS", 1).range_limited(-1, 1, 2).flags(KeyFlags::RO | KeyFlags::ACCESS)])
+    .args(&[COUNT, BLOCK, STREAMS])
+    .waiting(&Waiting {
+        ready: is_read_ready,
+        fixed: Some(fixed_ids),
+        needs_all_keys: false,
+    })
+    .run(Exec::Blocking {
+        attempt: xread,
+        timeout: xread_timeout,
+        timed_out: Reply::null_array,
+        denied: Reply::null_array,
+        waits_for: Kind::Stream,
+    }),
+    Command::new(
+        "XREADGROUP",
+        "Returns entries of streams that their group has not got yet, or what is pending for a consumer, waiting for some.",
+        Docs::Stream,
+    )
+    .since("5.0.0")
+    .complexity("O(M)")
+    .arity(Arity::AtLeast(7))
+    .flags(Flags::WRITE.or(Flags::BLOCKING))
+    .acl(Acl::STREAM)
+    .keys(&[Key::after("STREAMS", 4).range_limited(-1, 1, 2).flags(KeyFlags::RO | KeyFlags::ACCESS)])
+    .args(&[
+        Arg::block("group-block", &[Arg::string("group"), Arg::string("consumer")]).token("GROUP"),
+        COUNT,
+        BLOCK,
+        Arg::word("noack", "NOACK").optional(),
+        STREAMS,
+    ])
+    .waiting(&Waiting {
+        ready: is_group_ready,
+        fixed: None,
+        needs_all_keys: true,
+    })
+    .run(Exec::Blocking {
+        attempt: xreadgroup,
+        timeout: xreadgroup_timeout,
+        timed_out: Reply::null_array,
+        denied: Reply::null_array,
+        waits_for: Kind::Stream,
+    }),
+];
+
+const COUNT: Arg = Arg::integer("count").token("COUNT").optional();
+const BLOCK: Arg = Arg::integer("milliseconds").token("BLOCK").optional();
+const STREAMS: Arg = Arg::block(
+    "streams",
+    &[Arg::key("key", 0).multiple(), Arg::string("id").multiple()],
+)
+.token("STREAMS");
+
+/// The id that stands for what a group has not got yet.
+const NEW: StreamId = StreamId::MAX;
+
+/// The words up to the ids, read.
+struct Reading<'a> {
+    count: usize,
+    timeout_s: Option<f64>,
+    /// The names of a group and of its consumer.
+    group: Option<(&'a [u8], &'a [u8])>,
+    no_ack: bool,
+    /// The word of the first key.
+    first: usize,
+    streams: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn parse(args: Args<'a>, in_group: bool) -> Result<Self, Error> {
+        let mut reading = Reading {
+            count: usize::MAX,
+            timeout_s: None,
+            group: None,
+            no_ack: false,
+            first: 0,
+            streams: 0,
+        };
+        let mut at = 1;
+        while at < args.len() {
+            let more = args.len() - 1 - at;
+            if more > 0 && args.is(at, "BLOCK") {
+                reading.timeout_s = Some(args.timeout_ms(at + 1)?);
+                at += 2;
+            } else if more > 0 && args.is(at, "COUNT") {
+                reading.count = match args.int(at + 1)? {
+                    ..=0 => usize::MAX,
+                    count => usize::try_from(count).unwrap_or(usize::MAX),
+                };
+                at += 2;
+            } else if more > 0 && args.is(at, "STREAMS") {
+                if !more.is_multiple_of(2) {
+                    return Err(unbalanced(in_group));
+                }
+                (reading.first, reading.streams) = (at + 1, more / 2);
+                break;
+            } else if more > 1 && args.is(at, "GROUP") {
+                if !in_group {
+                    return Err(Error::Text(
+                        "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.",
+                    ));
+                }
+                reading.group = Some((args.at(at + 1), args.at(at + 2)));
+                at += 3;
+            } else if args.is(at, "NOACK") {
+                if !in_group {
+                    return Err(Error::Text(
+                        "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.",
+                    ));
+                }
+                reading.no_ack = true;
+                at += 1;
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        if reading.streams == 0 {
+            return Err(Error::Syntax);
+        }
+        if in_group && reading.group.is_none() {
+            return Err(Error::Text("ERR Missing GROUP option for XREADGROUP"));
+        }
+        Ok(reading)
+    }
+
+    /// The words of the keys, each with the word of its id.
+    fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (first, streams) = (self.first, self.streams);
+        (first..first + streams).map(move |at| (at, at + streams))
+    }
+
+    /// What nobody was served comes to: waiting, or the reply that there is nothing.
+    fn nothing(&self, reply: &mut Reply) -> Attempt {
+        if self.timeout_s.is_some() {
+            return Attempt::Nothing;
+        }
+        reply.null_array();
+        Attempt::Served
+    }
+}
+
+#[cold]
+fn unbalanced(in_group: bool) -> Error {
+    let (name, symbol) = if in_group { ("xreadgroup", '>') } else { ("xread", '$') };
+    Error::Composed(format!(
+        "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{symbol}' must be specified."
+    ))
+}
+
+fn xread_timeout(args: Args<'_>) -> Result<f64, Error> {
+    Ok(Reading::parse(args, false)?.timeout_s.unwrap_or(0.0))
+}
+
+fn xreadgroup_timeout(args: Args<'_>) -> Result<f64, Error> {
+    Ok(Reading::parse(args, true)?.timeout_s.unwrap_or(0.0))
+}
+
+/// The id behind which XREAD looks in a stream, as word `at` spells it.
+fn position(args: Args<'_>, at: usize, log: Option<&Log>) -> Result<StreamId, Error> {
+    let last = log.map_or(StreamId::MIN, Log::last_id);
+    match args.at(at) {
+        b"$" => Ok(last),
+        // The last entry, unless that was deleted: as in Valkey, the one before it does not take its place.
+        b"+" => Ok(last.previous().unwrap_or(StreamId::MIN)),
+        b">" => Err(Error::Text(
+            "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+        )),
+        _ => id_at(args, at, 0),
+    }
+}
+
+fn xread(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+    let reading = Reading::parse(args, false)?;
+    let mut positions = smallvec::SmallVec::<[StreamId; 4]>::new();
+    for (key, id) in reading.places() {
+        let stream = ctx.keys.stream(args.at(key))?;
+        positions.push(position(args, id, stream.map(|stream| &stream.log))?);
+    }
+    let mark = ctx.reply.len();
+    let mut served = 0;
+    for ((key, _), after) in reading.places().zip(positions) {
+        let key = args.at(key);
+        let Some(stream) = ctx.keys.stream(key)? else { continue };
+        let Some(from) = after.next().filter(|_| stream.log.has_after(after)) else {
+            continue;
+        };
+        let mark = begin(ctx.reply, key);
+        let written = write_range(ctx.reply, &stream.log, from, reading.count, &mut |_| {});
+        ctx.reply.array_at(mark, written);
+        served += 1;
+    }
+    if served == 0 {
+        return Ok(reading.nothing(ctx.reply));
+    }
+    ctx.reply.map_of_pairs_at(mark, served);
+    Ok(Attempt::Served)
+}
+
+/// Begins the part of the reply for one stream; a mark for its entries.
+fn begin(reply: &mut Reply, key: &[u8]) -> usize {
+    reply.pair_of_map();
+    reply.bulk(key);
+    reply.len()
+}
+
+/// Writes up to `count` entries from `from` on, telling the id of each; answers how many.
+fn write_range(reply: &mut Reply, log: &Log, from: StreamId, count: usize, told: &mut dyn FnMut(StreamId)) -> usize {
+    let mut written = 0;
+    log.range(from, StreamId::MAX, &mut |entry| {
+        write_entry(reply, entry);
+        told(entry.id);
+        written += 1;
+        if written < count {
+            Flow::Continue(())
+        } else {
+            Flow::Break(())
+        }
+    });
+    written
+}
+
+/// Whether the stream at `key` has something behind the id that the words give it.
+fn is_read_ready(stored: Option<&Stored>, key: &[u8], args: Args<'_>) -> bool {
+    let Some(log) = stored.and_then(Stored::stream).map(|stream| &stream.log) else {
+        return false;
+    };
+    let Ok(reading) = Reading::parse(args, false) else {
+        return true;
+    };
+    let after = |at| position(args, at, Some(log)).ok();
+    let mut places = reading.places().filter(|(at, _)| args.at(*at) == key);
+    places.any(|(_, id)| after(id).is_some_and(|id| log.has_after(id)))
+}
+
+/// The words with the ids that are meant now in the place of `$` and `+`.
+fn fixed_ids(args: Args<'_>, look: Look<'_>) -> OwnedArgs {
+    let first_id = Reading::parse(args, false).map_or(args.len(), |reading| reading.first + reading.streams);
+    let streams = args.len() - first_id;
+    let mut texts = Vec::new();
+    for at in first_id..args.len() {
+        let last = || {
+            look(args.at(at - streams))
+                .and_then(Stored::stream)
+                .map(|stream| stream.log.last_id())
+        };
+        let meant = matches!(args.at(at), b"$" | b"+").then(last);
+        texts.push(meant.map(|last| last.unwrap_or(StreamId::MIN).text()));
+    }
+    let words = args.iter().enumerate().map(|(at, word)| {
+        let text = at.checked_sub(first_id).and_then(|at| texts[at].as_ref());
+        text.map_or(word, |text| text.as_bytes())
+    });
+    OwnedArgs::from_words(words)
+}
+
+fn xreadgroup(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+    let reading = Reading::parse(args, true)?;
+    let (name, consumer) = reading.group.expect("XREADGROUP is parsed with a group");
+    let mut positions = smallvec::SmallVec::<[StreamId; 4]>::new();
+    for (key, id) in reading.places() {
+        let stream = ctx.keys.stream(args.at(key))?;
+        if !stream.is_some_and(|stream| stream.groups.contains_key(name)) {
+            return Err(no_key_or_group(
+                args.at(key),
+                name,
+                b"' in XREADGROUP with GROUP option",
+            ));
+        }
+        positions.push(group_position(args, id)?);
+    }
+    let mark = ctx.reply.len();
+    let mut served = 0;
+    for ((key, _), after) in reading.places().zip(positions) {
+        served += usize::from(read_for_group(ctx, args.at(key), name, consumer, after, &reading)?);
+    }
+    if served == 0 {
+        return Ok(reading.nothing(ctx.reply));
+    }
+    ctx.reply.map_of_pairs_at(mark, served);
+    Ok(Attempt::Served)
+}
+
+/// The id behind which XREADGROUP looks in what is pending, or [`NEW`].
+fn group_position(args: Args<'_>, at: usize) -> Result<StreamId, Error> {
+    match args.at(at) {
+        b"$" => Err(Error::Text(
+            "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
+        )),
+        b"+" => Err(Error::Text(
+            "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.",
+        )),
+        b">" => Ok(NEW),
+        _ => id_at(args, at, 0),
+    }
+}
+
+/// Writes what one stream has for a consumer; tells whether that was written.
+fn read_for_group(
+    ctx: &mut Context<'_>,
+    key: &[u8],
+    group: &[u8],
+    consumer: &[u8],
+    after: StreamId,
+    reading: &Reading<'_>,
+) -> Result<bool, Error> {
+    let now = ctx.keys.now_ms();
+    let Some(Stream { log, groups }) = ctx.keys.stream_mut(key)? else {
+        return Ok(false);
+    };
+    let Some(group) = groups.get_mut(group) else {
+        return Ok(false);
+    };
+    let (found, made) = see_consumer(group, consumer, now);
+    let serves = after != NEW || log.has_after(group.last_id);
+    if serves {
+        let mark = begin(ctx.reply, key);
+        let written = if after == NEW {
+            deliver(ctx.reply, log, group, found, now, reading)
+        } else {
+            recall(ctx.reply, log, group, found, now, after, reading.count)
+        };
+        ctx.reply.array_at(mark, written);
+        ctx.keys.effects.dirty += 1;
+    }
+    if made {
+        made_consumer(ctx, key);
+    }
+    Ok(serves)
+}
+
+/// Writes what the group has not got yet and records it as pending; answers how many entries.
+fn deliver(
+    reply: &mut Reply,
+    log: &Log,
+    group: &mut Group,
+    consumer: ConsumerId,
+    now: UnixMillis,
+    reading: &Reading<'_>,
+) -> usize {
+    let from = group.last_id.next().expect("there are entries behind it");
+    let mut last = group.last_id;
+    let written = write_range(reply, log, from, reading.count, &mut |id| {
+        last = id;
+        if !reading.no_ack {
+            group.put(id, Pending::new(consumer, unix_ms(now), 1));
+        }
+    });
+    group.last_id = last;
+    group.entries_read = log.entries_ever_to(last);
+    if !reading.no_ack {
+        group.consumer_mut(consumer).active_ms = now.0;
+    }
+    written
+}
+
+/// Writes what is pending for a consumer behind `after`, delivered once more; answers how many entries.
+fn recall(
+    reply: &mut Reply,
+    log: &Log,
+    group: &mut Group,
+    consumer: ConsumerId,
+    now: UnixMillis,
+    after: StreamId,
+    count: usize,
+) -> usize {
+    let mut found = Vec::new();
+    if let Some(from) = after.next() {
+        group.walk_of(consumer, from, u64::MAX, &mut |id| {
+            found.push(id);
+            if found.len() < count {
+                Flow::Continue(())
+            } else {
+                Flow::Break(())
+            }
+        });
+    }
+    for &id in &found {
+        let Some(entry) = log.get(id) else {
+            reply.array(2);
+            write_id(reply, id);
+            reply.null_array();
+            continue;
+        };
+        write_entry(reply, entry);
+        let deliveries = group.pending(id).map_or(0, Pending::count);
+        group.put(id, Pending::new(consumer, unix_ms(now), deliveries + 1));
+    }
+    found.len()
+}
+
+/// Whether there is something for the group in the stream at `key`, or an error to tell: nobody waits for what is no stream, or has no group.
+fn is_group_ready(stored: Option<&Stored>, key: &[u8], args: Args<'_>) -> bool {
+    let Ok(reading) = Reading::parse(args, true) else {
+        return true;
+    };
+    let group = reading.group.map_or(&[][..], |(group, _)| group);
+    let Some(stream) = stored.and_then(Stored::stream) else {
+        return true;
+    };
+    let Some(group) = stream.groups.get(group) else {
+        return true;
+    };
+    let mut places = reading.places().filter(|(at, _)| args.at(*at) == key);
+    places.any(|_| stream.log.has_after(group.last_id))
+}
