@@ -653,7 +653,10 @@ impl Shard {
                 Parked::Block(block) => self.block_granted(block, out),
                 Parked::Watch { origin, db, keys } => self.watch_granted(origin, db, keys.as_args(), out),
                 Parked::Serve(waiter) => {
+                    let keys = waited_keys(waiter.command, waiter.args.as_args());
                     self.serve_granted(*waiter, out);
+                    // Those behind it in line have not been looked at, and it may have left them what they wait for.
+                    self.look_at_waiters_for(&keys);
                     // What it was woken by may be part of a wide change, other parts of which are still on their way.
                     let before = std::mem::replace(&mut self.changed_widely, true);
                     self.settle(out);

@@ -5,6 +5,7 @@ mod departures;
 mod history;
 mod model;
 mod reply;
+mod streams;
 mod workload;
 mod world;
 
@@ -25,6 +26,7 @@ fn shape(seed: u64) -> Shape {
         clients: 2 + (seed / 8 % 4) as usize,
         operations: 40,
         disconnects: seed.is_multiple_of(3),
+        streams: false,
         fault: Fault::None,
     }
 }
@@ -52,6 +54,20 @@ fn seeds_that_failed_once_pass() {
 fn every_history_is_strictly_serializable() {
     for seed in seeds(10_000) {
         if let Err(error) = check(seed, shape(seed)) {
+            panic!("{error}");
+        }
+    }
+}
+
+/// Streams, their groups, and readers that wait for several of them: nothing is lost or delivered twice.
+#[test]
+fn every_history_of_streams_is_strictly_serializable() {
+    let with_streams = |seed| Shape {
+        streams: true,
+        ..shape(seed)
+    };
+    for seed in seeds(5_000) {
+        if let Err(error) = check(seed, with_streams(seed)) {
             panic!("{error}");
         }
     }

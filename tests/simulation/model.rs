@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::reply::Value;
+use crate::streams::{self, Stream};
 
 /// A script that runs its arguments as commands, and answers all their replies.
 pub const COLLECTING: &str = "local r = {} for i, line in ipairs(ARGV) do local w = {} for word in string.gmatch(line, '%S+') do w[#w + 1] = word end r[i] = redis.pcall(unpack(w)) end return r";
@@ -66,9 +67,10 @@ impl Op {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Stored {
+pub enum Stored {
     Text(String),
     List(VecDeque<String>),
+    Stream(Stream),
 }
 
 /// An element that was taken for a client which is gone: its key, whether it comes back at the left, and what it is.
@@ -125,11 +127,13 @@ impl State {
 
     /// Whether a wait of `op` may end without anything now.
     pub fn may_time_out(&self, op: &Op) -> bool {
-        !op.waits_for().is_empty()
-            && op
-                .waits_for()
-                .iter()
-                .all(|key| !matches!(self.0.get(key), Some(Stored::List(_))))
+        // What is asked is whether a read that finds nothing may answer that.
+        matches!(op, Op::Plain(words) if words[0].starts_with("XREAD"))
+            || !op.waits_for().is_empty()
+                && op
+                    .waits_for()
+                    .iter()
+                    .all(|key| !matches!(self.0.get(key), Some(Stored::List(_))))
     }
 
     fn command(&mut self, words: &[String]) -> Option<Value> {
@@ -167,12 +171,12 @@ impl State {
             "LLEN" => match self.0.get(word(1)) {
                 None => Value::Int(0),
                 Some(Stored::List(list)) => Value::Int(list.len() as i64),
-                Some(Stored::Text(_)) => wrong_type(),
+                Some(_) => wrong_type(),
             },
             "LRANGE" => match self.0.get(word(1)) {
                 None => Value::Array(Vec::new()),
                 Some(Stored::List(list)) => Value::Array(list.iter().map(|item| Value::Bulk(item.clone())).collect()),
-                Some(Stored::Text(_)) => wrong_type(),
+                Some(_) => wrong_type(),
             },
             "LMOVE" => self.transfer(word(1), word(2)),
             "BLMOVE" => match self.transfer(word(1), word(2)) {
@@ -189,6 +193,8 @@ impl State {
                 }
                 return None;
             }
+            "XREAD" | "XREADGROUP" => return streams::read(words, &mut self.0),
+            name if name.starts_with('X') => streams::run(words, &mut self.0),
             "EVAL" => self.script(words),
             other => panic!("the model does not know {other}"),
         })
@@ -259,8 +265,8 @@ impl State {
     fn pop(&mut self, key: &str, left: bool) -> Result<Value, Value> {
         let list = match self.0.get_mut(key) {
             None => return Ok(Value::Nil),
-            Some(Stored::Text(_)) => return Err(wrong_type()),
             Some(Stored::List(list)) => list,
+            Some(_) => return Err(wrong_type()),
         };
         let item = if left { list.pop_front() } else { list.pop_back() };
         if list.is_empty() {

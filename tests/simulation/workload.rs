@@ -15,6 +15,8 @@ pub struct Shape {
     pub clients: usize,
     pub operations: usize,
     pub disconnects: bool,
+    /// Whether the operations are on streams instead of lists and strings.
+    pub streams: bool,
     pub fault: Fault,
 }
 
@@ -130,7 +132,7 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     let mut idle_rounds = 0;
     loop {
         for (client, driver) in drivers.iter_mut().enumerate() {
-            drive(&mut world, client, driver, &mut rng, &mut serial);
+            drive(&mut world, client, driver, &mut rng, &mut serial, shape.streams);
         }
         if shape.disconnects && rng.chance(1, 400) {
             world.disconnect(rng.below(shape.clients as u64) as usize);
@@ -157,7 +159,8 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     drivers.push(Driver::default());
     let audit = (0..LISTS)
         .map(|at| format!("LRANGE l{at} 0 -1"))
-        .chain((0..TEXTS).map(|at| format!("GET t{at}")));
+        .chain((0..TEXTS).map(|at| format!("GET t{at}")))
+        .chain((0..crate::streams::STREAMS).flat_map(|at| [format!("XRANGE s{at} - +"), format!("XPENDING s{at} g")]));
     for line in audit {
         let op = Op::plain(&line);
         world.send(auditor, &op.encode());
@@ -183,13 +186,17 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     })
 }
 
-fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, serial: &mut u64) {
+fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, serial: &mut u64, streams: bool) {
     if driver.left == 0 || !driver.sent.is_empty() || world.clients[client].is_closed() || !rng.chance(1, 4) {
         return;
     }
     let depth = 1 + rng.below(4).min(driver.left as u64 - 1);
     for _ in 0..depth {
-        let op = operation(rng, serial);
+        let op = if streams {
+            crate::streams::operation(rng, serial)
+        } else {
+            operation(rng, serial)
+        };
         world.send(client, &op.encode());
         driver.sent.push_back(Pending {
             op,
