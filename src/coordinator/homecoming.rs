@@ -231,10 +231,11 @@ impl Node {
         } else {
             Reach::Spans
         };
-        let Some(Holdings::Keys(space)) = &tx.holdings else {
-            unreachable!("a command over its keys holds them until it is over")
-        };
-        let fixed = command.fixed_args(args.as_args(), &|key| space.db(tx.asker.db).get(key));
+        let db = tx.asker.db;
+        let fixed = command.fixed_args(args.as_args(), &|key| match tx.holdings.as_ref()? {
+            Holdings::Keys(space) => space.db(db).get(key),
+            Holdings::Whole(spaces) => spaces[self.router.shard(key).index()].db(db).get(key),
+        });
         let waiter = Waiter {
             asker: tx.asker,
             command,

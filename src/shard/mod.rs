@@ -2,6 +2,7 @@
 
 mod answers;
 pub mod execute;
+mod keys;
 pub mod lend;
 pub mod locks;
 pub mod message;
@@ -12,4 +13,5 @@ mod state;
 pub mod waiters;
 mod watches;
 
-pub use state::{Outcome, Shard, ShardSetup, keys_of, waited_keys};
+pub use keys::{keys_of, waited_keys};
+pub use state::{Outcome, Shard, ShardSetup};

@@ -1,9 +1,10 @@
 //! What follows from a command: watched keys move on, blocked clients whose key got data are served, in order of arrival.
 
+use super::keys::{keys_of, waited_keys};
 use super::lend;
 use super::locks::Ticket;
 use super::message::{Claim, Message, Outbox, Parcel, Reach, Registration, Served, Waiter, Woken};
-use super::state::{Parked, Shard, keys_of, waited_keys};
+use super::state::{Parked, Shard};
 use crate::base::id::{DbIndex, TxId};
 use crate::command::{Attempt, Change, Class, Exec};
 use crate::keyspace::{Entry, Upheaval};

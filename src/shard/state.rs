@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::answers::Deferred;
 use super::execute::Surroundings;
+use super::keys::{keys_of, waited_keys};
 use super::lend;
 use super::locks::{Locks, Place, Scope, Ticket};
 use super::message::{
@@ -655,7 +656,7 @@ impl Shard {
                 Parked::Serve(waiter) => {
                     let keys = waited_keys(waiter.command, waiter.args.as_args());
                     self.serve_granted(*waiter, out);
-                    // Those behind it in line have not been looked at, and it may have left them what they wait for.
+                    // It may have left what those behind it in line wait for.
                     self.look_at_waiters_for(&keys);
                     // What it was woken by may be part of a wide change, other parts of which are still on their way.
                     let before = std::mem::replace(&mut self.changed_widely, true);
@@ -767,34 +768,6 @@ impl Shard {
 
 fn places(keys: Vec<Box<[u8]>>) -> Scope {
     Scope::Places(keys.into_iter().map(Place::Key).collect())
-}
-
-/// The keys of a request, each once.
-pub fn keys_of(command: &Command, args: Args<'_>) -> Vec<Box<[u8]>> {
-    let mut keys: Vec<Box<[u8]>> = command
-        .key_positions(args)
-        .into_iter()
-        .map(|at| args.at(at).into())
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
-}
-
-/// The keys for which a blocking command waits: all but those it only inserts into.
-pub fn waited_keys(command: &Command, args: Args<'_>) -> Vec<Box<[u8]>> {
-    let mut positions = Vec::new();
-    for key in command
-        .keys
-        .iter()
-        .filter(|key| !key.flags.has(crate::command::KeyFlags::INSERT))
-    {
-        key.positions(args, &mut positions);
-    }
-    let mut keys: Vec<Box<[u8]>> = positions.into_iter().map(|at| args.at(at).into()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
 }
 
 fn span(start: usize, end: usize) -> crate::command::Span {
