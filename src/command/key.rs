@@ -58,8 +58,15 @@ pub enum Begin {
     Index(u8),
     /// After the first word that equals this one, searched from word `.1` (negative: from the end).
     Keyword(&'static str, i8),
-    /// After the last option of this name that a word follows, searched from word `.1` on.
-    Option(&'static str, u8),
+    /// After the last of two options, of which a word follows, if that is `word` and not its `rival`.
+    Option {
+        word: &'static str,
+        rival: &'static str,
+        /// Where options are looked for.
+        from: u8,
+        /// Where COMMAND INFO says that they begin.
+        told: u8,
+    },
     /// Nowhere that could be told.
     Unknown,
 }
@@ -112,9 +119,14 @@ impl Key {
         Key::new(Begin::Keyword(word, from))
     }
 
-    /// The key that the last option `word` names, searched from word `from` on.
-    pub const fn option(word: &'static str, from: u8) -> Self {
-        Key::new(Begin::Option(word, from))
+    /// The key that the option `word` names, unless its `rival` comes later; looked for from word `from` on, told as from `told` on.
+    pub const fn option(word: &'static str, rival: &'static str, from: u8, told: u8) -> Self {
+        Key::new(Begin::Option {
+            word,
+            rival,
+            from,
+            told,
+        })
     }
 
     /// A specification that names no place.
@@ -201,15 +213,16 @@ impl Key {
         match self.begin {
             Begin::Unknown => None,
             Begin::Index(index) => (usize::from(index) < args.len()).then_some(usize::from(index)),
-            Begin::Option(word, from) => {
-                let mut found = None;
+            Begin::Option { word, rival, from, .. } => {
+                let mut last = None;
                 let mut at = usize::from(from);
                 while at + 1 < args.len() {
                     let named = args.is(at, word);
-                    found = if named { Some(at + 1) } else { found };
-                    at += if named { 2 } else { 1 };
+                    let option = named || args.is(at, rival);
+                    last = if option { named.then_some(at + 1) } else { last };
+                    at += if option { 2 } else { 1 };
                 }
-                found
+                last
             }
             Begin::Keyword(word, from) if from >= 0 => (usize::from(from.unsigned_abs())..args.len())
                 .find(|&at| args.is(at, word))

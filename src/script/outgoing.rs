@@ -51,9 +51,9 @@ unsafe fn write_table(lua: *mut State, script_resp: Resp, reply: &mut Reply) {
     // SAFETY: as the caller's; four values at most are pushed before the next level asks for room.
     unsafe {
         if field_of(lua, "err", ffi::STRING) {
-            reply.error_bytes(stack::bytes_at(lua, -1).unwrap_or_default());
+            reply.error_bytes(until_nul(stack::bytes_at(lua, -1).unwrap_or_default()));
         } else if field_of(lua, "ok", ffi::STRING) {
-            write_status(stack::bytes_at(lua, -1).unwrap_or_default(), reply);
+            write_status(until_nul(stack::bytes_at(lua, -1).unwrap_or_default()), reply);
         } else if field_of(lua, "double", ffi::NUMBER) {
             reply.double(ffi::lua_tonumber(lua, -1));
         } else if field_of(lua, "map", ffi::TABLE) {
@@ -83,6 +83,11 @@ unsafe fn field_of(lua: *mut State, field: &str, kind: std::ffi::c_int) -> bool 
         }
         fits
     }
+}
+
+/// Status and error texts are strings of C in Valkey: they end at the first zero byte.
+fn until_nul(text: &[u8]) -> &[u8] {
+    text.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 fn one_line(text: &[u8]) -> Vec<u8> {

@@ -70,6 +70,8 @@ fn eval(body: &str) -> String {
 
 #[test]
 fn values_become_replies() {
+    assert_eq!(eval("return redis.status_reply('a\\0b')"), "+a\r\n");
+    assert_eq!(eval("return redis.error_reply('a\\0b')"), "-ERR a\r\n");
     for (body, expected) in [
         ("return 1", ":1\r\n"),
         ("return 'x'", "$1\r\nx\r\n"),

@@ -115,7 +115,7 @@ fn write_key(key: &Key, reply: &mut Reply) {
     match key.begin {
         Begin::Index(index) => write_spec("index", &[("index", index.into())], reply),
         Begin::Keyword(word, from) => write_keyword(word, from.into(), reply),
-        Begin::Option(word, from) => write_keyword(word, from.into(), reply),
+        Begin::Option { word, told, .. } => write_keyword(word, told.into(), reply),
         Begin::Unknown => write_spec("unknown", &[], reply),
     }
     reply.bulk(b"find_keys");

@@ -4,7 +4,7 @@ use super::info::write_key_flags;
 use crate::catalog::{find, find_sub};
 use crate::command::args::OwnedArgs;
 use crate::command::session::SessionContext;
-use crate::command::{Args, Command, Error, Flags, KeyFlags, Ran};
+use crate::command::{Args, Command, Error, Find, Flags, KeyFlags, Ran};
 
 pub fn getkeys(ctx: &mut SessionContext<'_>, args: Args<'_>) -> Ran {
     let line = OwnedArgs::from_words(args.from(2));
@@ -39,14 +39,20 @@ fn keys(line: Args<'_>) -> Result<Vec<(usize, KeyFlags)>, Error> {
     if !command.arity.allows(line.len()) {
         return Err(Error::Text("ERR Invalid number of arguments specified for command"));
     }
+    let optional = command.flags.has(Flags::NO_MANDATORY_KEYS);
     let mut keys = Vec::new();
     let mut fits = true;
     for key in command.keys {
         let mut positions = Vec::new();
         fits &= key.positions(line, &mut positions);
+        // A count of keys must count some.
+        fits &= optional || !positions.is_empty() || !matches!(key.find, Find::Count { .. });
         keys.extend(positions.into_iter().map(|at| (at, command.flags_of(key, line))));
     }
-    if !fits || keys.is_empty() && !command.flags.has(Flags::NO_MANDATORY_KEYS) {
+    if optional && !fits {
+        return Ok(Vec::new());
+    }
+    if !fits || keys.is_empty() && !optional {
         return Err(Error::Text("ERR Invalid arguments specified for command"));
     }
     Ok(keys)

@@ -131,6 +131,16 @@ fn keys_of_a_line_are_found() {
             "command getkeys lmpop 5 a b left",
             "-ERR Invalid arguments specified for command|",
         ),
+        (
+            "command getkeys zunionstore z 0 a",
+            "-ERR Invalid arguments specified for command|",
+        ),
+        ("command getkeys eval x 5 a", "*0|"),
+        ("command getkeys georadius x 1 abc km storedist g", "*2|$1|x|$1|g|"),
+        (
+            "command getkeys georadius x 1 2 5 km storedist g store h",
+            "*2|$1|x|$1|h|",
+        ),
         ("command getkeys get", wrong),
         ("command getkeys get a b", wrong),
         ("command getkeys nosuch a", "-ERR Invalid command specified|"),

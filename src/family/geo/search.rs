@@ -57,8 +57,8 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::WRITE.or(Flags::DENYOOM))
         .keys(&[
             Key::at(1).read(),
-            Key::option("STORE", 6).flags(STORED),
-            Key::option("STOREDIST", 6).flags(STORED),
+            Key::option("STORE", "STOREDIST", 5, 6).flags(STORED),
+            Key::option("STOREDIST", "STORE", 5, 6).flags(STORED),
         ])
         .key_use(|_| KeyFlags(KeyFlags::OW | KeyFlags::UPDATE))
         .args(&[
@@ -99,8 +99,8 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::WRITE.or(Flags::DENYOOM))
         .keys(&[
             Key::at(1).read(),
-            Key::option("STORE", 5).flags(STORED),
-            Key::option("STOREDIST", 5).flags(STORED),
+            Key::option("STORE", "STOREDIST", 5, 5).flags(STORED),
+            Key::option("STOREDIST", "STORE", 5, 5).flags(STORED),
         ])
         .key_use(|_| KeyFlags(KeyFlags::OW | KeyFlags::UPDATE))
         .args(&[
@@ -154,8 +154,8 @@ const COUNT_BLOCK_DATED: Arg = Arg::block("count-block", &[COUNT, ANY.since("6.2
 const STORE: Arg = Arg::one_of(
     "store",
     &[
-        Arg::key("storekey", 1).token("STORE"),
-        Arg::key("storedistkey", 2).token("STOREDIST"),
+        Arg::key("storekey", 1).display("key").token("STORE"),
+        Arg::key("storedistkey", 2).display("key").token("STOREDIST"),
     ],
 )
 .optional();
