@@ -5,7 +5,7 @@
 
 use super::ffi::{self, State};
 use super::runtime::{Raise, export, raise_now, runtime};
-use super::stack;
+use super::{readonly, stack};
 use std::ffi::{CStr, c_int};
 
 /// `pcall(f, ...)`: an error table is answered as its text.
@@ -41,6 +41,26 @@ pub unsafe extern "C-unwind" fn pcall(lua: *mut State) -> c_int {
         ffi::lua_pushboolean(lua, 0);
         ffi::lua_insert(lua, -2);
         2
+    }
+}
+
+/// `xpcall(f, handler)`.
+///
+/// # Safety
+/// Called by Lua only.
+pub unsafe extern "C-unwind" fn xpcall(lua: *mut State) -> c_int {
+    // SAFETY: nothing here is to be dropped when an error passes through.
+    unsafe {
+        ffi::luaL_checkany(lua, 2);
+        ffi::lua_settop(lua, 2);
+        ffi::lua_insert(lua, 1);
+        let status = ffi::lua_pcall(lua, 0, ffi::MULTIPLE_RESULTS, 1);
+        if runtime(lua).stopped().is_some() {
+            return raise_now(lua, Raise::Stopped);
+        }
+        ffi::lua_pushboolean(lua, c_int::from(status == 0));
+        ffi::lua_replace(lua, 1);
+        ffi::lua_gettop(lua)
     }
 }
 
@@ -195,7 +215,7 @@ unsafe fn describe_error_inner(lua: *mut State) -> super::runtime::Outcome {
                 }
             }
         }
-        if found && ffi::lua_isreadonly(lua, 1) == 0 {
+        if found && !readonly::is_front(lua, 1) {
             stack::push_bytes(lua, CStr::from_ptr(activation.source).to_bytes());
             stack::set_field(lua, 1, "source");
             ffi::lua_pushnumber(lua, f64::from(activation.currentline));

@@ -127,6 +127,7 @@ fn pack_integer(number: i64, packed: &mut Vec<u8>) {
 
 /// How many elements the table on top of the stack has, if its keys are 1, 2, 3 and so on.
 fn list_length(lua: &Lua) -> Option<usize> {
+    lua.uncover(-1);
     let top = lua.top();
     let (mut count, mut largest) = (0usize, 0.0);
     lua.push_nil();

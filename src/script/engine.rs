@@ -9,7 +9,7 @@ use super::library::{self, Draft, FunctionFacts, LibraryFacts, Registered};
 use super::runtime::{INTERRUPT_INTERVAL, Runtime, interrupt};
 use super::sandbox::{self, Globals};
 use super::shebang::{self, Flags};
-use super::{catching, heap, outgoing, stack};
+use super::{catching, heap, loading, outgoing, stack};
 use crate::protocol::reply::Reply;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ impl Interpreter {
     fn compile(&self, code: &[u8], name: &CStr) -> Result<c_int, Vec<u8>> {
         // SAFETY: the heap's limit is lifted outside of runs, and compiling catches its own errors.
         unsafe {
-            let status = ffi::luaL_loadbuffer(self.lua, code.as_ptr().cast(), code.len(), name.as_ptr());
+            let status = loading::load_text(self.lua, code, name.as_ptr());
             if status != 0 {
                 let text = stack::bytes_at(self.lua, -1).unwrap_or_default().to_vec();
                 stack::pop(self.lua, 1);
@@ -383,14 +383,14 @@ impl Engine {
         let interpreter = self.interpreter.as_ref().expect("a compiled script has an interpreter");
         let random = interpreter.runtime().random.get();
         let lua = interpreter.lua;
-        // SAFETY: the stack is empty between runs; the globals are writable only here.
+        // SAFETY: the stack is empty between runs; the true table of the globals is reached only here.
         unsafe {
-            ffi::lua_setreadonly(lua, ffi::GLOBALS, 0);
+            ffi::lua_rawgeti(lua, ffi::REGISTRY, interpreter.globals.script_true);
             interpreter.push_words(keys);
-            stack::set_field(lua, ffi::GLOBALS, "KEYS");
+            stack::set_field(lua, -2, "KEYS");
             interpreter.push_words(arguments);
-            stack::set_field(lua, ffi::GLOBALS, "ARGV");
-            ffi::lua_setreadonly(lua, ffi::GLOBALS, 1);
+            stack::set_field(lua, -2, "ARGV");
+            stack::pop(lua, 1);
             ffi::lua_rawgeti(lua, ffi::REGISTRY, script.reference);
         }
         let (succeeded, stop) = interpreter.call(0, Some(host));

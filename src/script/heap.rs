@@ -18,6 +18,8 @@ pub struct Heap {
     /// Whether a request beyond the limit fails. It does so only while Lua code runs: a failure is a `longjmp`, which must not
     /// cross a Rust frame.
     enforced: Cell<bool>,
+    /// Whether the next request fails whatever it asks for.
+    failing: Cell<bool>,
 }
 
 impl Heap {
@@ -27,6 +29,7 @@ impl Heap {
             used_bytes: Cell::new(0),
             limit_bytes,
             enforced: Cell::new(false),
+            failing: Cell::new(false),
         }
     }
 
@@ -40,7 +43,15 @@ impl Heap {
         self.enforced.replace(on)
     }
 
+    /// Lets the next request for more memory fail.
+    pub fn fail_next(&self) {
+        self.failing.set(true);
+    }
+
     fn admits(&self, old_bytes: usize, new_bytes: usize) -> bool {
+        if new_bytes > old_bytes && self.failing.take() {
+            return false;
+        }
         let after = (self.used_bytes.get() - old_bytes).checked_add(new_bytes);
         !self.enforced.get() || new_bytes <= old_bytes || after.is_some_and(|after| after <= self.limit_bytes)
     }
@@ -82,7 +93,7 @@ impl Heap {
 ///
 /// # Safety
 /// Called by Lua only, with the userdata that `lua_newstate` was given.
-pub unsafe extern "C-unwind" fn allocate(
+pub unsafe extern "C" fn allocate(
     userdata: *mut c_void,
     block: *mut c_void,
     old_bytes: usize,

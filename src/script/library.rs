@@ -6,7 +6,7 @@ use super::error::ScriptError;
 use super::ffi::{self, State};
 use super::runtime::{Outcome, Raise, export, runtime};
 use super::shebang::{self, Flags};
-use super::stack;
+use super::{readonly, stack};
 use std::ffi::c_int;
 
 /// What is told about a library.
@@ -180,6 +180,7 @@ unsafe fn named_arguments(lua: *mut State) -> Result<FunctionFacts, &'static str
             );
         }
         let (mut name, mut description, mut flags, mut callback) = (None, None, Flags::default(), false);
+        readonly::uncover(lua, 1);
         ffi::lua_pushnil(lua);
         ffi::lua_insert(lua, 1);
         // Stack: callback or nil, table, key, value.

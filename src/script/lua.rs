@@ -196,20 +196,36 @@ impl Lua {
         unsafe { ffi::lua_next(self.state, index) != 0 }
     }
 
+    /// Replaces a read-only table at `index` by what its readers see.
+    pub fn uncover(&self, index: c_int) {
+        // SAFETY: Lua guarantees the room; the function that called does not give the table away.
+        unsafe { super::readonly::uncover(self.state, index) }
+    }
+
+    /// Makes room for the text of an error, if need be in place of a value that is lost with this call anyway.
+    fn make_room(&self) {
+        if !self.has_room(1) {
+            self.pop(1);
+        }
+    }
+
     /// What raises a text after the place of the caller.
     pub fn located(&self, text: &str) -> Raise {
+        self.make_room();
         self.push_bytes(text.as_bytes());
         Raise::Located
     }
 
     /// What raises a text as it is.
     pub fn plain(&self, text: &str) -> Raise {
+        self.make_room();
         self.push_bytes(text.as_bytes());
         Raise::Value
     }
 
     /// What raises `bad argument #n to 'function' (text)`.
     pub fn bad_argument(&self, number: c_int, text: &str) -> Raise {
+        self.make_room();
         self.push_bytes(text.as_bytes());
         Raise::ArgumentText(number)
     }

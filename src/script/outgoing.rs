@@ -3,7 +3,7 @@
 //! Owns the conversion of values of Lua to RESP2 and RESP3. It must not know who asked.
 
 use super::ffi::{self, State};
-use super::stack;
+use super::{readonly, stack};
 use crate::protocol::reply::{Reply, Resp};
 
 /// Writes the value on top of the stack, which it takes. `script_resp` is the protocol that the script has chosen.
@@ -13,7 +13,7 @@ use crate::protocol::reply::{Reply, Resp};
 pub unsafe fn write_value(lua: *mut State, script_resp: Resp, reply: &mut Reply) {
     // SAFETY: as the caller promises; each level asks for room.
     unsafe {
-        if ffi::lua_checkstack(lua, 4) == 0 {
+        if ffi::lua_checkstack(lua, 8) == 0 {
             reply.error("ERR reached lua stack limit");
             stack::pop(lua, 1);
             return;
@@ -48,8 +48,9 @@ fn truncated(number: f64) -> i64 {
 /// Writes the table on top of the stack, which it takes.
 // SAFETY: for callers: `lua` is live and the heap's limit is lifted.
 unsafe fn write_table(lua: *mut State, script_resp: Resp, reply: &mut Reply) {
-    // SAFETY: as the caller's; four values at most are pushed before the next level asks for room.
+    // SAFETY: as the caller's; eight values at most are pushed before the next level asks for room.
     unsafe {
+        readonly::uncover(lua, -1);
         if field_of(lua, "err", ffi::STRING) {
             reply.error_bytes(until_nul(stack::bytes_at(lua, -1).unwrap_or_default()));
         } else if field_of(lua, "ok", ffi::STRING) {
@@ -57,8 +58,10 @@ unsafe fn write_table(lua: *mut State, script_resp: Resp, reply: &mut Reply) {
         } else if field_of(lua, "double", ffi::NUMBER) {
             reply.double(ffi::lua_tonumber(lua, -1));
         } else if field_of(lua, "map", ffi::TABLE) {
+            readonly::uncover(lua, -1);
             write_map(lua, script_resp, reply);
         } else if field_of(lua, "set", ffi::TABLE) {
+            readonly::uncover(lua, -1);
             write_set(lua, script_resp, reply);
         } else if field_of(lua, "big_number", ffi::STRING) {
             write_big_number(stack::bytes_at(lua, -1).unwrap_or_default(), reply);

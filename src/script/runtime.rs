@@ -150,6 +150,9 @@ pub unsafe fn finish(lua: *mut State, outcome: Outcome) -> c_int {
     }
 }
 
+/// How many values are pushed on the way to an error.
+const RAISING_VALUES: c_int = 4;
+
 /// Raises; it never returns, though Lua's interface gives it a result.
 ///
 /// # Safety
@@ -157,6 +160,12 @@ pub unsafe fn finish(lua: *mut State, outcome: Outcome) -> c_int {
 pub unsafe fn raise_now(lua: *mut State, raise: Raise) -> c_int {
     // SAFETY: nothing in this frame is to be dropped.
     unsafe {
+        if ffi::lua_checkstack(lua, RAISING_VALUES) == 0 {
+            // There are thousands of values, all of which go: what is on top takes the place of one below.
+            let kept = ffi::lua_gettop(lua) - RAISING_VALUES;
+            ffi::lua_replace(lua, kept);
+            ffi::lua_settop(lua, kept);
+        }
         match raise {
             Raise::Value => ffi::lua_error(lua),
             Raise::Located => {
@@ -173,8 +182,10 @@ pub unsafe fn raise_now(lua: *mut State, raise: Raise) -> c_int {
             Raise::Stopped => {
                 // From here on each instruction of this thread raises again, so nothing that catches errors goes on.
                 ffi::lua_sethook(lua, Some(interrupt), ffi::MASK_COUNT, 1);
-                ffi::lua_pushlstring(lua, c"script abandoned".as_ptr(), 16);
-                ffi::lua_throw(lua)
+                // A request for memory that fails is what the interpreter raises past the handlers of `xpcall`.
+                runtime(lua).heap.fail_next();
+                ffi::lua_newuserdata(lua, 1);
+                ffi::lua_error(lua)
             }
         }
     }

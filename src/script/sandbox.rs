@@ -7,7 +7,7 @@
 
 use super::ffi::{self, State};
 use super::runtime::{Outcome, export};
-use super::{calls, catching, library, random, server_api, stack};
+use super::{calls, catching, library, loading, random, readonly, server_api, stack};
 use std::ffi::c_int;
 
 /// Globals of the basic library that stay out.
@@ -62,6 +62,8 @@ export! { unknown_global = unknown_global_inner }
 #[derive(Clone, Copy, Debug)]
 pub struct Globals {
     pub script: c_int,
+    /// What is behind the read-only table `script`.
+    pub script_true: c_int,
     pub function: c_int,
     /// The metatable of `function`, whose `__index` is switched.
     switch: c_int,
@@ -78,10 +80,8 @@ impl Globals {
         // SAFETY: references of the registry are tables.
         unsafe {
             ffi::lua_rawgeti(lua, ffi::REGISTRY, self.switch);
-            ffi::lua_setreadonly(lua, -1, 0);
             ffi::lua_rawgeti(lua, ffi::REGISTRY, if loading { self.loading } else { self.running });
             stack::set_field(lua, -2, "__index");
-            ffi::lua_setreadonly(lua, -1, 1);
             stack::pop(lua, 1);
         }
     }
@@ -113,7 +113,51 @@ pub unsafe fn build(lua: *mut State) -> Globals {
             ffi::lua_pushnil(lua);
             stack::set_field(lua, -2, name);
         }
-        stack::set_function(lua, "pcall", catching::pcall);
+        replace_functions(lua);
+        readonly::open(lua);
+        cover_tables(lua);
+        show_string_metatable(lua);
+        let running = running_globals(lua);
+        let loading = loading_globals(lua);
+        push_server(lua, true, &[&FUNCTIONS[..], &SCRIPT_FUNCTIONS[..]]);
+        set_server(lua);
+        for name in ["__redis__err__handler", "__server__err__handler"] {
+            stack::set_function(lua, name, catching::describe_error);
+        }
+        guard(lua);
+        ffi::lua_pushvalue(lua, -1);
+        let script_true = ffi::luaL_ref(lua, ffi::REGISTRY);
+        cover_globals(lua);
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_replace(lua, ffi::GLOBALS);
+        let script = ffi::luaL_ref(lua, ffi::REGISTRY);
+        let (function, switch) = switched_globals(lua);
+        let globals = Globals {
+            script,
+            script_true,
+            function,
+            switch,
+            running,
+            loading,
+        };
+        globals.set_loading(lua, false);
+        globals
+    }
+}
+
+/// Replaces functions of the basic libraries, which are in the globals on top of the stack, and leaves of `os` the clock.
+// SAFETY: for callers: as for `build`.
+unsafe fn replace_functions(lua: *mut State) {
+    // SAFETY: as the caller's.
+    unsafe {
+        for (name, function) in [
+            ("pcall", catching::pcall as ffi::Function),
+            ("xpcall", catching::xpcall),
+            ("load", loading::load),
+            ("loadstring", loading::loadstring),
+        ] {
+            stack::set_function(lua, name, function);
+        }
         for (table, name, function) in [
             ("coroutine", "resume", catching::resume as ffi::Function),
             ("coroutine", "wrap", catching::wrap),
@@ -124,27 +168,46 @@ pub unsafe fn build(lua: *mut State) -> Globals {
             stack::set_function(lua, name, function);
             stack::pop(lua, 1);
         }
-        let running = running_globals(lua);
-        let loading = loading_globals(lua);
-        push_server(lua, true, &[&FUNCTIONS[..], &SCRIPT_FUNCTIONS[..]]);
-        set_server(lua);
-        for name in ["__redis__err__handler", "__server__err__handler"] {
-            stack::set_function(lua, name, catching::describe_error);
+        ffi::lua_createtable(lua, 0, 1);
+        stack::push_field(lua, -2, "os");
+        stack::push_field(lua, -1, "clock");
+        stack::set_field(lua, -3, "clock");
+        stack::pop(lua, 1);
+        stack::set_field(lua, -2, "os");
+    }
+}
+
+/// Makes the libraries in the globals on top of the stack read-only.
+// SAFETY: for callers: as for `build`.
+unsafe fn cover_tables(lua: *mut State) {
+    // SAFETY: as the caller's; fields that exist may change during an iteration. The globals themselves come later.
+    unsafe {
+        ffi::lua_pushnil(lua);
+        stack::set_field(lua, -2, "_G");
+        ffi::lua_pushnil(lua);
+        while ffi::lua_next(lua, -2) != 0 {
+            if ffi::lua_type(lua, -1) == ffi::TABLE {
+                readonly::cover(lua);
+                ffi::lua_pushvalue(lua, -2);
+                ffi::lua_insert(lua, -2);
+                ffi::lua_rawset(lua, -4);
+            } else {
+                stack::pop(lua, 1);
+            }
         }
-        guard(lua);
-        protect(lua);
-        let script = ffi::luaL_ref(lua, ffi::REGISTRY);
-        protect_string_metatable(lua);
-        let (function, switch) = switched_globals(lua);
-        let globals = Globals {
-            script,
-            function,
-            switch,
-            running,
-            loading,
-        };
-        globals.set_loading(lua, false);
-        globals
+    }
+}
+
+/// Replaces the globals on top of the stack by their read-only table, which they have as `_G`.
+// SAFETY: for callers: as for `build`.
+unsafe fn cover_globals(lua: *mut State) {
+    // SAFETY: as the caller's.
+    unsafe {
+        ffi::lua_pushvalue(lua, -1);
+        readonly::cover(lua);
+        ffi::lua_pushvalue(lua, -1);
+        stack::set_field(lua, -3, "_G");
+        ffi::lua_remove(lua, -2);
     }
 }
 
@@ -160,12 +223,12 @@ unsafe fn running_globals(lua: *mut State) -> c_int {
             ffi::lua_insert(lua, -2);
             ffi::lua_rawset(lua, -4);
         }
-        ffi::lua_pushvalue(lua, -1);
-        stack::set_field(lua, -2, "_G");
         push_server(lua, true, &[&FUNCTIONS[..]]);
         set_server(lua);
         guard(lua);
-        protect(lua);
+        ffi::lua_pushvalue(lua, -1);
+        cover_globals(lua);
+        stack::pop(lua, 1);
         ffi::luaL_ref(lua, ffi::REGISTRY)
     }
 }
@@ -180,22 +243,21 @@ unsafe fn loading_globals(lua: *mut State) -> c_int {
         guard(lua);
         set_server(lua);
         guard(lua);
-        protect(lua);
         ffi::luaL_ref(lua, ffi::REGISTRY)
     }
 }
 
-/// Makes the empty globals of functions and their metatable.
+/// Makes the empty globals of functions and their metatable. No code gets hold of either.
 // SAFETY: for callers: `lua` is live and the heap's limit is lifted.
 unsafe fn switched_globals(lua: *mut State) -> (c_int, c_int) {
     // SAFETY: as the caller's.
     unsafe {
         ffi::lua_createtable(lua, 0, 0);
-        ffi::lua_createtable(lua, 0, 1);
+        ffi::lua_createtable(lua, 0, 2);
+        stack::set_function(lua, "__newindex", readonly::refuse);
         ffi::lua_pushvalue(lua, -1);
         let switch = ffi::luaL_ref(lua, ffi::REGISTRY);
         ffi::lua_setmetatable(lua, -2);
-        ffi::lua_setreadonly(lua, -1, 1);
         (ffi::luaL_ref(lua, ffi::REGISTRY), switch)
     }
 }
@@ -222,11 +284,12 @@ unsafe fn push_server(lua: *mut State, replicates: bool, functions: &[&[(&str, f
     }
 }
 
-/// Sets `redis` and `server` of the globals below the top to the table on top, which is taken.
+/// Sets `redis` and `server` of the globals below the top to the read-only table of the one on top, which is taken.
 // SAFETY: for callers: `lua` is live and the heap's limit is lifted.
 unsafe fn set_server(lua: *mut State) {
     // SAFETY: as the caller's.
     unsafe {
+        readonly::cover(lua);
         ffi::lua_pushvalue(lua, -1);
         stack::set_field(lua, -3, "redis");
         stack::set_field(lua, -2, "server");
@@ -239,41 +302,26 @@ unsafe fn guard(lua: *mut State) {
     unsafe {
         ffi::lua_createtable(lua, 0, 1);
         stack::set_function(lua, "__index", unknown_global);
+        ffi::lua_pushvalue(lua, -1);
+        readonly::cover(lua);
+        stack::pop(lua, 1);
         ffi::lua_setmetatable(lua, -2);
     }
 }
 
-/// Makes the table on top of the stack, its metatable and all tables in it read-only.
-unsafe fn protect(lua: *mut State) {
-    // SAFETY: as the caller's; a table that is read-only already is not entered again, so cycles end.
-    unsafe {
-        if ffi::lua_isreadonly(lua, -1) != 0 {
-            return;
-        }
-        ffi::lua_setreadonly(lua, -1, 1);
-        if ffi::lua_getmetatable(lua, -1) != 0 {
-            protect(lua);
-            stack::pop(lua, 1);
-        }
-        ffi::lua_pushnil(lua);
-        while ffi::lua_next(lua, -2) != 0 {
-            if ffi::lua_type(lua, -1) == ffi::TABLE {
-                protect(lua);
-            }
-            stack::pop(lua, 1);
-        }
-    }
-}
-
-/// The metatable of strings is reached by `getmetatable('')`.
-// SAFETY: for callers: `lua` is live and the heap's limit is lifted.
-unsafe fn protect_string_metatable(lua: *mut State) {
+/// Lets `getmetatable('')` show a read-only table whose `__index` is the `string` of the globals on top of the stack.
+// SAFETY: for callers: as for `build`.
+unsafe fn show_string_metatable(lua: *mut State) {
     // SAFETY: as the caller's.
     unsafe {
         stack::push_bytes(lua, b"");
         if ffi::lua_getmetatable(lua, -1) != 0 {
-            protect(lua);
-            stack::pop(lua, 1);
+            ffi::lua_createtable(lua, 0, 1);
+            stack::push_field(lua, -4, "string");
+            stack::set_field(lua, -2, "__index");
+            readonly::cover(lua);
+            readonly::show_as(lua);
+            stack::pop(lua, 2);
         }
         stack::pop(lua, 1);
     }

@@ -243,6 +243,18 @@ fn nothing_catches_a_stop() {
 }
 
 #[test]
+fn no_handler_sees_a_stop() {
+    // A handler that is no Lua code would run to its end.
+    let body = "xpcall(function() redis.call('echo','a') end, redis.set_repl)";
+    let mut host = Fixed {
+        stop_at_call: Some((1, Stop::Killed)),
+        ..Fixed::default()
+    };
+    assert_eq!(eval_with(&mut engine(), &mut host, Resp::V2, body), Err(Stop::Killed));
+    assert_eq!(host.logged, Vec::<String>::new());
+}
+
+#[test]
 fn a_loop_is_interrupted() {
     for body in [
         "while true do end",
@@ -446,4 +458,195 @@ proptest::proptest! {
         proptest::prop_assert_eq!(stop, Ok(()));
         proptest::prop_assert_eq!(reply.bytes(), b":1\r\n");
     }
+}
+
+/// What scripts find when they look at read-only tables or try to change them: the script, and what the peer answers.
+const READ_ONLY: [(&str, &str); 34] = [
+    (
+        "return {type(getmetatable(_G)),type(getmetatable(redis)),type(getmetatable(string)),type(getmetatable(''))}",
+        "*4\r\n$5\r\ntable\r\n$3\r\nnil\r\n$3\r\nnil\r\n$5\r\ntable\r\n",
+    ),
+    ("return getmetatable('').__index==string", ":1\r\n"),
+    ("return getmetatable(getmetatable(_G))==nil", ":1\r\n"),
+    (
+        "local n={} for k,v in pairs(getmetatable(_G)) do n[#n+1]=k..type(v) end return n",
+        "*1\r\n$15\r\n__indexfunction\r\n",
+    ),
+    (
+        "local n={} for k in pairs(_G) do n[#n+1]=k end table.sort(n) return table.concat(n,' ')",
+        "$304\r\nARGV KEYS _G _VERSION __redis__err__handler __server__err__handler assert bit cjson cmsgpack collectgarbage coroutine error gcinfo getmetatable ipairs load loadstring math next os pairs pcall rawequal rawget rawset redis select server setmetatable string struct table tonumber tostring type unpack xpcall\r\n",
+    ),
+    ("local n=0 for k in pairs(redis) do n=n+1 end return n", ":26\r\n"),
+    ("local n=0 for k in next,redis do n=n+1 end return n", ":26\r\n"),
+    ("local n=0 table.foreach(math,function() n=n+1 end) return n", ":31\r\n"),
+    (
+        "local n={} for k in pairs(os) do n[#n+1]=k end return n",
+        "*1\r\n$5\r\nclock\r\n",
+    ),
+    (
+        "return {tostring(rawget(redis,'x')),type(rawget(redis,'call')),rawget(_G,'_G')==_G,tostring(rawget(_G,'x'))}",
+        "*4\r\n$3\r\nnil\r\n$8\r\nfunction\r\n:1\r\n$3\r\nnil\r\n",
+    ),
+    (
+        "return {#redis,table.getn(redis),table.maxn(redis),#{unpack(redis)},table.concat(redis)}",
+        "*5\r\n:0\r\n:0\r\n:0\r\n:0\r\n$0\r\n\r\n",
+    ),
+    ("table.remove(redis) table.sort(redis) return redis", "*0\r\n"),
+    (
+        "rawset(redis,'a')",
+        "-ERR user_script:1: bad argument #3 to 'rawset' (value expected) script: on @user_script:1.\r\n",
+    ),
+    (
+        "setmetatable(_G,1)",
+        "-ERR user_script:1: bad argument #2 to 'setmetatable' (nil or table expected) script: on @user_script:1.\r\n",
+    ),
+    (
+        "table.insert(redis)",
+        "-ERR user_script:1: wrong number of arguments to 'insert' script: on @user_script:1.\r\n",
+    ),
+    (
+        "table.insert(redis,1,2)",
+        "-ERR Attempt to modify a readonly table script: on @user_script:1.\r\n",
+    ),
+    (
+        "rawset(getmetatable(''),'__index',1)",
+        "-ERR Attempt to modify a readonly table script: on @user_script:1.\r\n",
+    ),
+    (
+        "getmetatable('').x=nil",
+        "-ERR user_script:1: Attempt to modify a readonly table script: on @user_script:1.\r\n",
+    ),
+    (
+        "string.rep=nil",
+        "-ERR user_script:1: Attempt to modify a readonly table script: on @user_script:1.\r\n",
+    ),
+    (
+        "KEYS=1",
+        "-ERR user_script:1: Attempt to modify a readonly table script: on @user_script:1.\r\n",
+    ),
+    ("KEYS[1]=5 return KEYS[1]", ":5\r\n"),
+    (
+        "setmetatable({},{__newindex=redis}).x=1",
+        "-ERR user_script:1: Attempt to modify a readonly table script: on @user_script:1.\r\n",
+    ),
+    (
+        "return type(setmetatable({},{__index=redis}).call)",
+        "$8\r\nfunction\r\n",
+    ),
+    (
+        "return setmetatable({},getmetatable(_G)).x",
+        "-ERR user_script:1: Script attempted to access nonexistent global variable 'x' script: on @user_script:1.\r\n",
+    ),
+    (
+        "local t=setmetatable({},getmetatable('')) return {type(t.rep),getmetatable(t)==getmetatable('')}",
+        "*2\r\n$8\r\nfunction\r\n:1\r\n",
+    ),
+    (
+        "return {getmetatable(setmetatable({},{__metatable='p'})),rawset({},1,redis)[1]==redis}",
+        "*2\r\n$1\r\np\r\n:1\r\n",
+    ),
+    (
+        "return {pcall(next,redis,'nosuch')}",
+        "*2\r\n$-1\r\n$21\r\ninvalid key to 'next'\r\n",
+    ),
+    (
+        "return pairs()",
+        "-ERR user_script:1: bad argument #1 to 'pairs' (table expected, got no value) script: on @user_script:1.\r\n",
+    ),
+    ("return {map=os}", "*2\r\n$5\r\nclock\r\n$-1\r\n"),
+    (
+        "return cjson.encode({redis})",
+        "-ERR user_script:1: Cannot serialise function: type not supported script: on @user_script:1.\r\n",
+    ),
+    ("return #cmsgpack.pack(os)", ":8\r\n"),
+    (
+        "return {xpcall(function() error('x') end, function(e) return e..'h' end)}",
+        "*2\r\n$-1\r\n$17\r\nuser_script:1: xh\r\n",
+    ),
+    (
+        "return {xpcall(function() error('x') end, function(e) error('y') end)}",
+        "*2\r\n$-1\r\n$23\r\nerror in error handling\r\n",
+    ),
+    (
+        "return xpcall(error)",
+        "-ERR user_script:1: bad argument #2 to 'xpcall' (value expected) script: on @user_script:1.\r\n",
+    ),
+];
+
+#[test]
+fn read_only_tables_look_as_the_peers() {
+    let mut engine = engine();
+    for (body, expected) in READ_ONLY {
+        let reply = eval_with(&mut engine, &mut Fixed::default(), Resp::V2, body);
+        assert_eq!(reply.as_deref(), Ok(expected), "{body}");
+    }
+    // Whatever was tried, the next script sees all as it was.
+    let body = "return {type(redis.call),('x'):rep(2),#KEYS,tostring(rawget(_G,'x')),tostring(rawget(redis,'a')),rawget(redis,1)}";
+    assert_eq!(
+        eval_with(&mut engine, &mut Fixed::default(), Resp::V2, body).as_deref(),
+        Ok("*5\r\n$8\r\nfunction\r\n$2\r\nxx\r\n:2\r\n$3\r\nnil\r\n$3\r\nnil\r\n")
+    );
+}
+
+/// Code from text: the script, and what the peer answers.
+const LOADED: [(&str, &str); 10] = [
+    (
+        "return select(2,loadstring('\\27Lua'))",
+        "$52\r\n[string \"\u{1b}Lua\"]:1: unexpected symbol near 'char(27)'\r\n",
+    ),
+    (
+        "return select(2,loadstring(string.dump(function() return 1 end),'=n'))",
+        "$38\r\nn:1: unexpected symbol near 'char(27)'\r\n",
+    ),
+    (
+        "local d=0 return select(2,load(function() d=d+1 return ({'\\27','ret','urn 1'})[d] end,'@x'))",
+        "$38\r\nx:1: unexpected symbol near 'char(27)'\r\n",
+    ),
+    (
+        "local d=0 return load(function() d=d+1 return ({'ret','urn 1',''})[d] end)()",
+        ":1\r\n",
+    ),
+    (
+        "local d=0 return select(2,load(function() d=d+1 if d<3 then return d end end))",
+        "$37\r\n(load):1: unexpected symbol near '12'\r\n",
+    ),
+    (
+        "return type(select(2,load(function() return {} end)))",
+        "$5\r\ntable\r\n",
+    ),
+    (
+        "return load('return 1')",
+        "-ERR user_script:1: bad argument #1 to 'load' (function expected, got string) script: on @user_script:1.\r\n",
+    ),
+    (
+        "return loadstring()",
+        "-ERR user_script:1: bad argument #1 to 'loadstring' (string expected, got no value) script: on @user_script:1.\r\n",
+    ),
+    ("return loadstring('return '..5)()", ":5\r\n"),
+    (
+        "\u{1b}Lua",
+        "-ERR Error compiling script (new function): user_script:1: unexpected symbol near 'char(27)'\r\n",
+    ),
+];
+
+#[test]
+fn only_text_is_loaded() {
+    for (body, expected) in LOADED {
+        assert_eq!(eval(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn functions_see_read_only_tables_too() {
+    let mut engine = engine();
+    let code = b"#!lua name=lib\nredis.register_function('f', function(keys,args) local n={} for k in pairs(_G) do n[#n+1]=k end return #n end)\nredis.register_function('g', function() x=1 end)";
+    assert_eq!(engine.load_library(code, false), Ok(b"lib".to_vec()));
+    let mut reply = Reply::default();
+    for name in [&b"f"[..], b"g"] {
+        engine
+            .call_function::<&str, &str>(name, &[], &[], &mut Fixed::default(), &mut reply)
+            .expect("nobody stops it");
+    }
+    let expected = ":34\r\n-ERR user_function:3: Attempt to modify a readonly table script: on @user_function:3.\r\n";
+    assert_eq!(String::from_utf8_lossy(reply.bytes()), expected);
 }

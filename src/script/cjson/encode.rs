@@ -44,6 +44,7 @@ impl<'a> Encoder<'a> {
     }
 
     fn table(&mut self, depth: i32) -> Result<(), Raise> {
+        self.lua.uncover(-1);
         let len = self.list_length()?;
         if depth > self.options.encode_depth || !self.lua.has_room(4) {
             return Err(self
