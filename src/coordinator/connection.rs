@@ -23,6 +23,8 @@ pub enum Flow {
         /// The last of them may block: nothing may follow.
         sealed: bool,
     },
+    /// The other half of a group of commands.
+    Group,
     /// A transaction over several shards.
     Transaction(TxId),
     /// One answer of each of several shards.
@@ -106,6 +108,8 @@ pub struct Connection {
     pub reading_paused: bool,
     /// The size of the largest replies of late that came from other shards, in bytes.
     reply_bytes_of_late: u32,
+    /// How many of its commands are sent one by one before a group is tried again.
+    pub group_patience: u8,
     /// Which shard it mostly asks.
     pub favourite: Favourite,
     /// Where it is to move once it waits for nothing.
@@ -130,6 +134,7 @@ impl Connection {
             flush_announced: false,
             reading_paused: false,
             reply_bytes_of_late: REPLY_BYTES_ASSUMED,
+            group_patience: 0,
             favourite: Favourite::default(),
             moves_to: None,
         }
@@ -181,6 +186,13 @@ impl Connection {
         self.input.extend_from_slice(data);
     }
 
+    /// Puts requests back that were taken as processed, before all other unprocessed bytes.
+    pub fn unread(&mut self, requests: &[u8]) {
+        self.input.splice(..self.input_start, requests.iter().copied());
+        self.input_start = 0;
+        self.scouted_bytes = 0;
+    }
+
     /// Takes the unprocessed bytes out: the buffer, and where they begin in it.
     pub fn take_input(&mut self) -> (Vec<u8>, usize) {
         (std::mem::take(&mut self.input), std::mem::take(&mut self.input_start))
@@ -220,7 +232,7 @@ impl Connection {
     pub fn holds_replies(&self) -> bool {
         matches!(
             self.flow,
-            Flow::Flight { .. } | Flow::Transaction(_) | Flow::Gathering(_) | Flow::Moving
+            Flow::Flight { .. } | Flow::Group | Flow::Transaction(_) | Flow::Gathering(_) | Flow::Moving
         )
     }
 }

@@ -15,6 +15,9 @@ pub struct Counters {
     pub errors: u64,
     /// Commands sent to another core.
     pub forwarded: u64,
+    /// Groups of pipelined commands over two cores, and those that had to be split.
+    pub groups: u64,
+    pub groups_split: u64,
     /// Transactions over several cores.
     pub transactions: u64,
     /// Those of them that took all keyspaces to serve clients that waited on several cores.
@@ -27,7 +30,7 @@ pub struct Counters {
 
 impl Counters {
     /// Each with its INFO field name.
-    pub fn fields(&self) -> [(&'static str, i64); 10] {
+    pub fn fields(&self) -> [(&'static str, i64); 12] {
         [
             ("total_commands_processed", self.commands as i64),
             ("total_connections_received", self.connections_received as i64),
@@ -35,6 +38,8 @@ impl Counters {
             ("total_net_output_bytes", self.sent_bytes as i64),
             ("total_error_replies", self.errors as i64),
             ("corelane_forwarded_commands", self.forwarded as i64),
+            ("corelane_groups", self.groups as i64),
+            ("corelane_groups_split", self.groups_split as i64),
             ("corelane_cross_shard_transactions", self.transactions as i64),
             ("corelane_widened_transactions", self.transactions_widened as i64),
             ("corelane_moved_connections", self.connections_moved as i64),

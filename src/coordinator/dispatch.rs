@@ -13,8 +13,8 @@ use crate::shard::message::Message;
 /// Whether a request was dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It ran, was sent, queued, or refused.
-    Done,
+    /// It ran, was sent, queued, or refused; so many bytes of the requests that follow it were dealt with too.
+    Done(usize),
     /// It must wait for what its connection is waiting for.
     NotYet,
 }
@@ -85,11 +85,13 @@ impl Node {
                 },
             };
             let (bytes, spans) = parser.words(rest);
-            if self.dispatch(id, conn, Args::new(bytes, spans)) == Verdict::NotYet {
-                conn.parsed = Some(consumed);
-                break;
+            match self.dispatch(id, conn, Args::new(bytes, spans), &rest[consumed..]) {
+                Verdict::Done(following) => at += consumed + following,
+                Verdict::NotYet => {
+                    conn.parsed = Some(consumed);
+                    break;
+                }
             }
-            at += consumed;
             if at >= scouted && at < data.len() {
                 scouted = at + self.look_ahead(conn, &data[at..]);
             }
@@ -112,7 +114,7 @@ impl Node {
         scouted.bytes.max(1)
     }
 
-    fn limits(&self, conn: &Connection) -> Limits {
+    pub(super) fn limits(&self, conn: &Connection) -> Limits {
         let config = &self.shard.config;
         Limits {
             bulk_len_max: config.proto_max_bulk_len,
@@ -122,7 +124,7 @@ impl Node {
     }
 
     #[inline]
-    fn dispatch(&mut self, id: ConnId, conn: &mut Connection, args: Args<'_>) -> Verdict {
+    fn dispatch(&mut self, id: ConnId, conn: &mut Connection, args: Args<'_>, following: &[u8]) -> Verdict {
         let admitted = self.admit(conn, args);
         if let Flow::Flight { shard, .. } = conn.flow {
             // What follows replies in flight must be for the same shard, and its reply must come from there too.
@@ -137,13 +139,13 @@ impl Node {
             }
             self.begin(conn, command, args);
             self.forward(id, conn, shard, command, args);
-            return Verdict::Done;
+            return Verdict::Done(0);
         }
         let command = match admitted {
             Ok(command) => command,
             Err(error) => {
                 self.refuse(conn, args, &error);
-                return Verdict::Done;
+                return Verdict::Done(0);
             }
         };
         if self.is_held_back(conn, command) {
@@ -154,15 +156,16 @@ impl Node {
             && let Some(error) = self.check_busy(command, args)
         {
             self.refuse(conn, args, &error);
-            return Verdict::Done;
+            return Verdict::Done(0);
         }
         let mark = conn.reply.len();
+        let mut dealt_with = 0;
         if conn.session.multi.is_some() && !runs_in_multi(command) {
             self.note(conn, command);
             self.queue(conn, command, args);
         } else {
             self.begin(conn, command, args);
-            self.start(id, conn, command, args);
+            dealt_with = self.start(id, conn, command, args, following);
             if matches!(command.exec, Exec::Session(_)) {
                 // Shown as it left the connection: SELECT with the database that it selected.
                 self.show(conn, command, args);
@@ -171,7 +174,7 @@ impl Node {
         if matches!(conn.flow, Flow::Ready) {
             conn.finish_reply(mark);
         }
-        Verdict::Done
+        Verdict::Done(dealt_with)
     }
 
     /// The error for a command that needs a shard which a script occupies.
@@ -202,7 +205,7 @@ impl Node {
     }
 
     #[inline]
-    fn begin(&mut self, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+    pub(super) fn begin(&mut self, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
         self.note(conn, command);
         // EXEC is shown behind what it runs.
         if !matches!(command.exec, Exec::Session(_) | Exec::Control(Control::Exec)) {
@@ -221,17 +224,24 @@ impl Node {
         }
     }
 
-    /// Starts a command on a connection that waits for nothing.
+    /// Starts a command on a connection that waits for nothing; answers how many bytes of the requests that follow it were dealt with too.
     #[inline]
-    fn start(&mut self, id: ConnId, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+    fn start(
+        &mut self,
+        id: ConnId,
+        conn: &mut Connection,
+        command: &'static Command,
+        args: Args<'_>,
+        following: &[u8],
+    ) -> usize {
         match command.exec {
             Exec::Keys(_) | Exec::Shard { .. } | Exec::Whole { .. } | Exec::Script(_) | Exec::Library(_) => {
-                self.start_keyed(id, conn, command, args)
+                return self.start_keyed(id, conn, command, args, following);
             }
             Exec::Blocking { timeout, .. } => match timeout(args) {
                 Ok(timeout_s) => {
                     conn.deadline_us = deadline_us(self.shard.now.mono_us, timeout_s);
-                    self.start_keyed(id, conn, command, args);
+                    return self.start_keyed(id, conn, command, args, &[]);
                 }
                 Err(error) => conn.reply.error_bytes(&error.line()),
             },
@@ -245,6 +255,7 @@ impl Node {
             Exec::Control(control) => self.control(id, conn, control, args),
             Exec::Container => unreachable!("admission answers a container's subcommand"),
         }
+        0
     }
 
     pub(super) fn session_context<'c>(&'c self, conn: &'c mut Connection) -> SessionContext<'c> {
@@ -258,18 +269,34 @@ impl Node {
     }
 
     #[inline]
-    fn start_keyed(&mut self, id: ConnId, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
+    fn start_keyed(
+        &mut self,
+        id: ConnId,
+        conn: &mut Connection,
+        command: &'static Command,
+        args: Args<'_>,
+        following: &[u8],
+    ) -> usize {
         if !self.roamers.is_empty()
             && matches!(command.exec, Exec::Script(_))
             && let Some(beside) = self.roamers.forecast(args)
         {
-            return self.start_beside(id, conn, command, args, beside);
+            self.start_beside(id, conn, command, args, beside);
+            return 0;
         }
         match self.target(command, args) {
             Target::One(shard) if shard == self.shard.id => self.run_here(id, conn, command, args),
-            Target::One(shard) => self.forward(id, conn, shard, command, args),
+            Target::One(shard) => {
+                if !following.is_empty()
+                    && let Some(dealt_with) = self.start_group(id, conn, shard, (command, args), following)
+                {
+                    return dealt_with;
+                }
+                self.forward(id, conn, shard, command, args);
+            }
             Target::Many | Target::Whole => self.start_transaction(id, conn, command, args),
         }
+        0
     }
 
     #[inline]
@@ -297,7 +324,7 @@ impl Node {
         self.tell_listeners(Some((id, conn)));
     }
 
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         id: ConnId,
         conn: &mut Connection,
@@ -328,7 +355,7 @@ impl Node {
     }
 
     #[inline]
-    fn note_use(&mut self, conn: &mut Connection, shard: ShardId, command: &Command) {
+    pub(super) fn note_use(&mut self, conn: &mut Connection, shard: ShardId, command: &Command) {
         if self.shard.shards == 1 || command.keys.is_empty() {
             return;
         }

@@ -61,6 +61,8 @@ impl Node {
                 reply,
                 count,
             } => self.finish_flight(conn, client, &batch.bytes[reply.range()], count),
+            Message::Ran { group, replies } => self.finish_group(group, batch, replies),
+            Message::Apart { group } => self.split_group(group),
             Message::Waiting { conn, client, claim } => self.start_waiting_elsewhere(from, conn, client, claim),
             Message::Lacking(lacking) => self.start_lacking(*lacking),
             Message::Served(served) => self.finish_blocking(from, *served),

@@ -7,6 +7,7 @@ mod control;
 mod counters;
 mod dispatch;
 mod gather;
+mod grouping;
 mod homecoming;
 mod inbox;
 mod movement;

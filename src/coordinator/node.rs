@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::connection::{Connection, Flow};
 use super::counters::Counters;
+use super::grouping::{Group, Members};
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
 use super::timers::Pause;
@@ -118,6 +119,9 @@ pub struct Node {
     pub(super) transactions: HashMap<TxId, Box<Tx>>,
     /// Transactions that need no key, to be run when their connection is in its place.
     pub(super) stages_done: Vec<TxId>,
+    /// Groups whose other half is under way, and memory for the next ones.
+    pub(super) groups: slab::Slab<Box<Group>>,
+    pub(super) spare_members: Vec<Members>,
     pub(super) listeners: Listeners,
     pub(super) roamers: Roamers,
     pub(super) deadlines: BTreeSet<(u64, ConnId)>,
@@ -159,6 +163,8 @@ impl Node {
             out: Outbox::new(setup.shards),
             transactions: HashMap::new(),
             stages_done: Vec::new(),
+            groups: slab::Slab::new(),
+            spare_members: Vec::new(),
             listeners: Listeners::default(),
             roamers: Roamers::default(),
             deadlines: BTreeSet::new(),
@@ -230,7 +236,7 @@ impl Node {
     pub fn is_answering(&self, id: ConnId) -> bool {
         matches!(
             self.conns.get(id.index()),
-            Some(Some(conn)) if matches!(conn.flow, Flow::Flight { .. } | Flow::Transaction(_) | Flow::Gathering(_))
+            Some(Some(conn)) if matches!(conn.flow, Flow::Flight { .. } | Flow::Group | Flow::Transaction(_) | Flow::Gathering(_))
         )
     }
 
@@ -360,6 +366,11 @@ impl Node {
     /// How many connections have moved away from here.
     pub fn connections_moved(&self) -> u64 {
         self.counters.connections_moved
+    }
+
+    /// How many groups of commands have been made here, and how many of them had to be split.
+    pub fn groups(&self) -> (u64, u64) {
+        (self.counters.groups, self.counters.groups_split)
     }
 
     /// Databases that were emptied, for the caller to free where it does not hurt.

@@ -1,48 +1,78 @@
-//! Who holds which keys, and who waits for them, first come first served per key. Knows names of keys and opaque requests;
+//! Who holds which keys, and who waits for them, first come first served per key. Knows hashes of keys and opaque requests;
 //! knows no value. Empty (and free of cost) while no transaction over several shards is under way.
 
-use std::collections::VecDeque;
+use std::hash::{BuildHasherDefault, Hasher};
 
-use hashbrown::{Equivalent, HashMap};
+use hashbrown::HashMap;
 use slab::Slab;
+use smallvec::SmallVec;
 
+use crate::base::hash::table_hash;
 use crate::base::id::ClientId;
 
 /// A place in the queues of some keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(usize);
 
-/// What is queued for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
-    /// A key, in every database.
-    Key(Box<[u8]>),
+/// What is queued for: the hash of a key (in every database) or of a client's turn. What shares a hash waits for each other without need,
+/// which nobody can bring about (hashes are seeded) and which is wrong for nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(u64);
+
+impl Place {
+    /// A key.
+    #[inline]
+    pub fn key(name: &[u8]) -> Self {
+        Place(table_hash(name))
+    }
+
     /// A client's turn: its later requests stay behind those of its requests that wait, whatever keys they name.
-    Client(ClientId),
-}
-
-/// A borrowed [`Place`], for lookups without a copy of the key.
-#[derive(Hash)]
-enum PlaceRef<'k> {
-    Key(&'k [u8]),
-    Client(ClientId),
-}
-
-impl Equivalent<Place> for PlaceRef<'_> {
-    fn equivalent(&self, place: &Place) -> bool {
-        match (self, place) {
-            (PlaceRef::Key(one), Place::Key(other)) => **one == **other,
-            (PlaceRef::Client(one), Place::Client(other)) => one == other,
-            _ => false,
-        }
+    pub fn turn(client: ClientId) -> Self {
+        Place(!table_hash(&client.0.to_le_bytes()))
     }
 }
+
+/// Places of some keys, none twice.
+pub type Places = SmallVec<[Place; 4]>;
+
+/// The places of `keys`.
+pub fn places<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Places {
+    each_once(keys.map(Place::key).collect())
+}
+
+/// Leaves each place once.
+pub fn each_once(mut places: Places) -> Places {
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// Places are hashes already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a place is one number")
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// Those who stand in line for a place: nearly always one.
+type Queue = SmallVec<[Ticket; 2]>;
 
 /// What a ticket covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// These places, none twice.
-    Places(Vec<Place>),
+    Places(Places),
     /// The whole keyspace of the shard.
     Whole,
 }
@@ -59,23 +89,26 @@ struct Holder<R> {
 
 /// Locks of one shard; `R` is what waits.
 pub struct Locks<R> {
-    queues: HashMap<Place, VecDeque<Ticket>>,
+    queues: HashMap<Place, Queue, BuildHasherDefault<AsItIs>>,
     tickets: Slab<Holder<R>>,
+    /// How many tickets are not granted yet.
+    waiting: usize,
     /// The ticket that has, or is next to have, the whole keyspace.
     whole: Option<Ticket>,
     /// What arrived after `whole`, in order.
-    stalled: VecDeque<(Scope, R)>,
-    runnable: VecDeque<Ticket>,
+    stalled: std::collections::VecDeque<(Scope, R)>,
+    runnable: std::collections::VecDeque<Ticket>,
 }
 
 impl<R> Default for Locks<R> {
     fn default() -> Self {
         Locks {
-            queues: HashMap::new(),
+            queues: HashMap::default(),
             tickets: Slab::new(),
+            waiting: 0,
             whole: None,
-            stalled: VecDeque::new(),
-            runnable: VecDeque::new(),
+            stalled: Default::default(),
+            runnable: Default::default(),
         }
     }
 }
@@ -87,13 +120,36 @@ impl<R> Locks<R> {
     }
 
     /// Whether a request on `keys` may run at once without a ticket.
-    pub fn free<'k>(&self, mut keys: impl Iterator<Item = &'k [u8]>) -> bool {
-        self.idle() || self.whole.is_none() && keys.all(|key| !self.queues.contains_key(&PlaceRef::Key(key)))
+    #[inline]
+    pub fn free<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> bool {
+        self.idle() || self.are_free(keys.map(Place::key))
+    }
+
+    fn are_free(&self, mut places: impl Iterator<Item = Place>) -> bool {
+        self.whole.is_none() && places.all(|place| !self.queues.contains_key(&place))
     }
 
     /// Whether an earlier request of the client waits.
     pub fn has_turn(&self, client: ClientId) -> bool {
-        self.queues.contains_key(&PlaceRef::Client(client))
+        self.waiting > 0 && self.queues.contains_key(&Place::turn(client))
+    }
+
+    /// Takes `places` at once, if nobody has them or waits for them; the ticket is granted.
+    pub fn try_take(&mut self, places: Places) -> Option<Ticket> {
+        if !self.idle() && !self.are_free(places.iter().copied()) {
+            return None;
+        }
+        let ticket = Ticket(self.tickets.vacant_key());
+        for place in &places {
+            self.queues.entry(*place).or_default().push(ticket);
+        }
+        self.tickets.insert(Holder {
+            scope: Scope::Places(places),
+            behind: 0,
+            first: false,
+            request: None,
+        });
+        Some(ticket)
     }
 
     /// Takes places for `request` at the end of its queues. It is handed out by [`Locks::next_granted`], at the earliest now.
@@ -113,8 +169,7 @@ impl<R> Locks<R> {
 
     /// Takes places before everybody who is not granted yet (but behind earlier such requests): for a waiter that is served
     /// in the instant in which its key got data. While the whole keyspace is held this is only for its holder, as it gives it back.
-    pub fn enqueue_first(&mut self, keys: Vec<Box<[u8]>>, request: R) {
-        let places = keys.into_iter().map(Place::Key).collect();
+    pub fn enqueue_first(&mut self, places: Places, request: R) {
         self.insert(Scope::Places(places), true, 0, request);
     }
 
@@ -123,7 +178,7 @@ impl<R> Locks<R> {
         let mut behind = ahead;
         if let Scope::Places(places) = &scope {
             for place in places {
-                let queue = self.queues.entry(place.clone()).or_default();
+                let queue = self.queues.entry(*place).or_default();
                 let at = if first {
                     first_place(queue, &self.tickets)
                 } else {
@@ -131,7 +186,7 @@ impl<R> Locks<R> {
                 };
                 if at > 0 {
                     behind += 1;
-                } else if let Some(&overtaken) = queue.front() {
+                } else if let Some(&overtaken) = queue.first() {
                     self.tickets[overtaken.0].behind += 1;
                 }
                 queue.insert(at, ticket);
@@ -143,6 +198,7 @@ impl<R> Locks<R> {
             first,
             request: Some(request),
         });
+        self.waiting += 1;
         if first && let Some(whole) = self.waiting_whole() {
             self.tickets[whole.0].behind += 1;
         }
@@ -159,6 +215,7 @@ impl<R> Locks<R> {
             .request
             .take()
             .expect("a runnable ticket was not granted before");
+        self.waiting -= 1;
         Some((ticket, request))
     }
 
@@ -175,7 +232,7 @@ impl<R> Locks<R> {
                 self.readmit();
             }
             Scope::Places(places) => {
-                for place in &places {
+                for place in places {
                     self.leave(place, ticket);
                 }
                 if let Some(whole) = self.waiting_whole() {
@@ -190,13 +247,15 @@ impl<R> Locks<R> {
         self.whole.filter(|whole| self.tickets[whole.0].behind > 0)
     }
 
-    fn leave(&mut self, place: &Place, ticket: Ticket) {
-        let queue = self.queues.get_mut(place).expect("a held place has a queue");
-        let left = queue.pop_front();
-        debug_assert_eq!(left, Some(ticket), "the holder is first in line");
-        match queue.front().copied() {
+    fn leave(&mut self, place: Place, ticket: Ticket) {
+        let hashbrown::hash_map::Entry::Occupied(mut queue) = self.queues.entry(place) else {
+            unreachable!("a held place has a queue")
+        };
+        let left = queue.get_mut().remove(0);
+        debug_assert_eq!(left, ticket, "the holder is first in line");
+        match queue.get().first().copied() {
             Some(next) => self.step_up(next),
-            None => drop(self.queues.remove(place)),
+            None => drop(queue.remove()),
         }
     }
 
@@ -219,24 +278,19 @@ impl<R> Locks<R> {
 
     /// Whether a request that [`Locks::enqueue_first`] let in waits in the queue of `key`.
     pub fn has_first(&self, key: &[u8]) -> bool {
-        let queue = self.queues.get(&PlaceRef::Key(key));
+        let queue = self.queues.get(&Place::key(key));
         let waits = |ticket: &Ticket| self.tickets[ticket.0].first && self.tickets[ticket.0].request.is_some();
         queue.is_some_and(|queue| queue.iter().any(waits))
     }
 
     /// How many requests wait.
     pub fn waiting(&self) -> usize {
-        self.stalled.len()
-            + self
-                .tickets
-                .iter()
-                .filter(|(_, holder)| holder.request.is_some())
-                .count()
+        self.stalled.len() + self.waiting
     }
 }
 
 /// Where a `first` ticket goes: behind the granted holder and behind earlier `first` tickets.
-fn first_place<R>(queue: &VecDeque<Ticket>, tickets: &Slab<Holder<R>>) -> usize {
+fn first_place<R>(queue: &[Ticket], tickets: &Slab<Holder<R>>) -> usize {
     let stays = |ticket: &&Ticket| tickets[ticket.0].behind == 0 || tickets[ticket.0].first;
     queue.iter().take_while(stays).count()
 }
@@ -245,13 +299,12 @@ fn first_place<R>(queue: &VecDeque<Ticket>, tickets: &Slab<Holder<R>>) -> usize 
 mod tests {
     use super::*;
 
+    fn named(names: &str) -> Places {
+        places(names.split(' ').map(str::as_bytes))
+    }
+
     fn keys(names: &str) -> Scope {
-        Scope::Places(
-            names
-                .split(' ')
-                .map(|name| Place::Key(name.as_bytes().into()))
-                .collect(),
-        )
+        Scope::Places(named(names))
     }
 
     fn granted(locks: &mut Locks<&'static str>) -> Vec<(Ticket, &'static str)> {
@@ -304,12 +357,28 @@ mod tests {
         locks.enqueue(keys("src dst"), "holder");
         let holder = granted(&mut locks);
         locks.enqueue(keys("src"), "later");
-        locks.enqueue_first(vec![b"src".as_slice().into(), b"dst".as_slice().into()], "served");
+        locks.enqueue_first(named("src dst"), "served");
         assert!(granted(&mut locks).is_empty());
         locks.release(holder[0].0);
         let served = granted(&mut locks);
         assert_eq!(served[0].1, "served");
         locks.release(served[0].0);
         assert_eq!(granted(&mut locks)[0].1, "later");
+    }
+
+    #[test]
+    fn places_are_taken_at_once_or_not_at_all() {
+        let mut locks = Locks::default();
+        let taken = locks.try_take(named("a b")).expect("nobody has them");
+        assert!(locks.try_take(named("b c")).is_none());
+        locks.enqueue(keys("b"), "behind");
+        assert!(granted(&mut locks).is_empty());
+        locks.release(taken);
+        let behind = granted(&mut locks);
+        assert_eq!(behind[0].1, "behind");
+        locks.enqueue(Scope::Whole, "whole");
+        assert!(locks.try_take(named("z")).is_none(), "the whole keyspace is waited for");
+        locks.release(behind[0].0);
+        assert_eq!(granted(&mut locks)[0].1, "whole");
     }
 }

@@ -50,10 +50,22 @@ impl Batch {
 
     /// The words of a request in this batch.
     pub fn args(&self, words: Words) -> Args<'_> {
-        Args::new(
-            &self.bytes,
-            &self.spans[words.start as usize..words.start as usize + words.len as usize],
-        )
+        Args::new(&self.bytes, self.spans(words))
+    }
+
+    /// Where the words (or the replies) lie.
+    pub fn spans(&self, words: Words) -> &[Span] {
+        &self.spans[words.start as usize..words.start as usize + words.len as usize]
+    }
+
+    /// Notes where replies of one client lie in the arena.
+    pub fn replies(&mut self, replies: &[Span]) -> Words {
+        let start = self.spans.len() as u32;
+        self.spans.extend_from_slice(replies);
+        Words {
+            start,
+            len: replies.len() as u32,
+        }
     }
 }
 
@@ -144,6 +156,8 @@ pub enum Message {
         command: &'static Command,
         words: Words,
     },
+    /// Run these commands of a group at once, or none. Answered by `Ran` or `Apart`.
+    Together(Box<Together>),
     /// Run the commands of an EXEC whose keys are all on the receiver. Answered by `Done`.
     Block(Box<Block>),
     /// Lend keys to a transaction. Answered by `Granted`, ended by `Release`.
@@ -174,6 +188,10 @@ pub enum Message {
         reply: Span,
         count: u32,
     },
+    /// `Together` was done; the replies in order.
+    Ran { group: u32, replies: Words },
+    /// `Together` could not be done at once, and nothing was.
+    Apart { group: u32 },
     /// `Run` of a blocking command found nothing: the client is registered.
     Waiting {
         conn: ConnId,
@@ -216,6 +234,24 @@ pub enum Message {
 
 /// Messages are moved in bulk; what is large goes behind a pointer.
 const _: () = assert!(size_of::<Message>() <= 64);
+
+/// The part of a group of commands whose keys are on the receiver.
+pub struct Together {
+    /// Who waits for the replies.
+    pub asker: Asker,
+    /// The sender's name for the group.
+    pub group: u32,
+    /// The commands, in order.
+    pub commands: Vec<Grouped>,
+}
+
+/// A command of a group.
+pub struct Grouped {
+    /// The command.
+    pub command: &'static Command,
+    /// Its words.
+    pub words: Words,
+}
 
 /// The commands of an EXEC.
 pub struct Block {

@@ -2,6 +2,7 @@
 
 mod answers;
 pub mod execute;
+mod groups;
 mod keys;
 pub mod lend;
 pub mod locks;

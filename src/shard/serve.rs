@@ -2,7 +2,7 @@
 
 use super::keys::{keys_of, waited_keys};
 use super::lend;
-use super::locks::Ticket;
+use super::locks::{Ticket, places};
 use super::message::{Claim, Message, Outbox, Parcel, Reach, Registration, Served, Waiter, Woken};
 use super::state::{Parked, Shard};
 use crate::base::id::{DbIndex, TxId};
@@ -91,7 +91,8 @@ impl Shard {
             if self.locks.free(keys.iter().map(|key| &**key)) || !waiter.command.needs_all_keys() {
                 self.serve_granted(waiter, out);
             } else {
-                self.locks.enqueue_first(keys, Parked::Serve(Box::new(waiter)));
+                let places = places(keys.iter().map(|key| &**key));
+                self.locks.enqueue_first(places, Parked::Serve(Box::new(waiter)));
                 return;
             }
         }
@@ -139,12 +140,9 @@ impl Shard {
         // Coordinators count from 1: the top bit tells names apart that the waking shard gives.
         let tx = TxId(1 << 63 | u64::from(self.id.0) << 47 | self.wake_count);
         self.wakes.push(tx);
-        let parked = Parked::Wake {
-            waiter: Box::new(waiter),
-            tx,
-            keys: keys.clone(),
-        };
-        self.locks.enqueue_first(keys, parked);
+        let places = places(keys.iter().map(|key| &**key));
+        let waiter = Box::new(waiter);
+        self.locks.enqueue_first(places, Parked::Wake { waiter, tx, keys });
     }
 
     /// Hands the keys that a woken client waited for to its coordinator.

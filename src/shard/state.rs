@@ -6,9 +6,9 @@ use hashbrown::HashMap;
 
 use super::answers::Deferred;
 use super::execute::Surroundings;
-use super::keys::{keys_of, waited_keys};
+use super::keys::waited_keys;
 use super::lend;
-use super::locks::{Locks, Place, Scope, Ticket};
+use super::locks::{Locks, Place, Scope, Ticket, each_once, places};
 use super::message::{
     Acquire, Asker, Batch, Block, Claim, Granted, Lacking, LackingWork, Message, Origin, Outbox, Parcel, Reach,
     Registration, Release, Waiter, Words,
@@ -234,7 +234,13 @@ impl Shard {
 
     /// Runs one command, without what follows from it.
     #[inline]
-    fn attempt(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>, reply: &mut Reply) -> Attempt {
+    pub(super) fn attempt(
+        &mut self,
+        asker: &Asker,
+        command: &'static Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) -> Attempt {
         if matches!(command.exec, Exec::Script(_) | Exec::Library(_)) {
             let declared = |key: &[u8]| {
                 let positions = command.key_positions(args);
@@ -287,9 +293,12 @@ impl Shard {
         let scope = match command.exec {
             Exec::Shard { .. } | Exec::Whole { .. } => Scope::Whole,
             _ => {
-                let turn = Place::Client(asker.origin.client);
-                let keys = keys_of(command, args).into_iter().map(Place::Key);
-                Scope::Places(keys.chain([turn]).collect())
+                let turn = Place::turn(asker.origin.client);
+                let keys = command
+                    .key_positions(args)
+                    .into_iter()
+                    .map(|at| Place::key(args.at(at)));
+                Scope::Places(each_once(keys.chain([turn]).collect()))
             }
         };
         self.locks.enqueue(
@@ -380,6 +389,7 @@ impl Shard {
     pub fn request(&mut self, batch: &Batch, message: Message, out: &mut Outbox) {
         match message {
             Message::Run { asker, command, words } => self.run(&asker, command, batch.args(words), out),
+            Message::Together(together) => self.together(&together, batch, out),
             Message::Block(block) => self.block(block, out),
             Message::Acquire(acquire) => self.acquire(acquire, out),
             Message::Watch { origin, db, words } => self.watch(origin, db, batch, words, out),
@@ -430,7 +440,7 @@ impl Shard {
         if self.locks.free(block.keys.iter().map(|key| &**key)) {
             self.block_granted(block, out);
         } else {
-            let scope = places(block.keys.clone());
+            let scope = scope(&block.keys);
             self.locks.enqueue(scope, Parked::Block(block));
         }
     }
@@ -510,7 +520,7 @@ impl Shard {
             return;
         }
         let scope = match &acquire.keys {
-            Some(keys) => places(keys.clone()),
+            Some(keys) => scope(keys),
             None => Scope::Whole,
         };
         self.locks.enqueue(scope, Parked::Acquire(acquire));
@@ -531,7 +541,10 @@ impl Shard {
             None => self.waiters.clients_len() > 0,
             Some(keys) => keys.iter().any(|key| self.is_awaited(key)),
         };
-        let reaching = awaited && keys.as_ref().is_some_and(|keys| self.reach_out(keys));
+        let reaching = awaited
+            && keys
+                .as_ref()
+                .is_some_and(|keys| keys.iter().any(|key| self.reaches_out(key)));
         let mut waiters = Waiters::default();
         let parcel = match keys {
             None => {
@@ -556,13 +569,14 @@ impl Shard {
     }
 
     /// Whether a client waits for `key`, in any database.
-    pub(super) fn is_awaited(&self, key: &[u8]) -> bool {
-        (0..self.config.databases).any(|db| self.waiters.has(DbIndex(db as u32), key))
+    pub fn is_awaited(&self, key: &[u8]) -> bool {
+        self.waiters.clients_len() > 0 && (0..self.config.databases).any(|db| self.waiters.has(DbIndex(db as u32), key))
     }
 
-    fn reach_out(&self, keys: &[Box<[u8]>]) -> bool {
-        let mut databases = (0..self.config.databases).map(|db| DbIndex(db as u32));
-        databases.any(|db| keys.iter().any(|key| self.waiters.reach_out(db, key)))
+    /// Whether a client that waits for `key`, in any database, needs keys of other shards too.
+    pub(super) fn reaches_out(&self, key: &[u8]) -> bool {
+        self.waiters.clients_len() > 0
+            && (0..self.config.databases).any(|db| self.waiters.reach_out(DbIndex(db as u32), key))
     }
 
     /// Takes lent keys back.
@@ -600,7 +614,7 @@ impl Shard {
         if let Some(waiter) = release.retry {
             let (tx, waiter) = (release.tx, Box::new(waiter));
             self.locks.enqueue(
-                places(returned.clone()),
+                scope(&returned),
                 Parked::Wake {
                     waiter,
                     tx,
@@ -673,11 +687,8 @@ impl Shard {
         if self.locks.free(keys.iter()) {
             self.watch_granted(origin, db, keys, out);
         } else {
-            let mut scope: Vec<Box<[u8]>> = keys.iter().map(Box::from).collect();
-            scope.sort_unstable();
-            scope.dedup();
             self.locks.enqueue(
-                places(scope),
+                Scope::Places(places(keys.iter())),
                 Parked::Watch {
                     origin,
                     db,
@@ -766,11 +777,11 @@ impl Shard {
     }
 }
 
-fn places(keys: Vec<Box<[u8]>>) -> Scope {
-    Scope::Places(keys.into_iter().map(Place::Key).collect())
+fn scope(keys: &[Box<[u8]>]) -> Scope {
+    Scope::Places(places(keys.iter().map(|key| &**key)))
 }
 
-fn span(start: usize, end: usize) -> crate::command::Span {
+pub(super) fn span(start: usize, end: usize) -> crate::command::Span {
     crate::command::Span {
         start: start as u32,
         len: (end - start) as u32,

@@ -9,7 +9,7 @@ mod streams;
 mod workload;
 mod world;
 
-use workload::{Shape, run};
+use workload::{Run, Shape, run};
 use world::Fault;
 
 fn seeds(default: u64) -> std::ops::Range<u64> {
@@ -27,14 +27,15 @@ fn shape(seed: u64) -> Shape {
         operations: 40,
         disconnects: seed.is_multiple_of(3),
         streams: false,
+        pipelines: false,
         fault: Fault::None,
     }
 }
 
-fn check(seed: u64, shape: Shape) -> Result<u64, String> {
+fn check(seed: u64, shape: Shape) -> Result<Run, String> {
     let run = run(seed, shape)?;
     history::check(&run.events).map_err(|error| format!("seed {seed}, {shape:?}: {error}"))?;
-    Ok(run.moves)
+    Ok(run)
 }
 
 /// One in which the keys of a transaction were seen before all clients that waited for others of them were served, and one in which an element was
@@ -71,6 +72,29 @@ fn every_history_of_streams_is_strictly_serializable() {
             panic!("{error}");
         }
     }
+}
+
+/// Long pipelines over several shards: their commands take effect in order, in groups or one by one.
+#[test]
+fn every_history_of_pipelines_is_strictly_serializable() {
+    let with_pipelines = |seed| Shape {
+        shards: 1 + (seed % 4) as u16,
+        pipelines: true,
+        ..shape(seed)
+    };
+    let (mut groups, mut split) = (0, 0);
+    let seeds = seeds(5_000);
+    for seed in seeds.clone() {
+        match check(seed, with_pipelines(seed)) {
+            Ok(run) => (groups, split) = (groups + run.groups.0, split + run.groups.1),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let rare = seeds.count() < 100;
+    assert!(
+        rare || groups > 0 && split > 0,
+        "{groups} groups, {split} of them split"
+    );
 }
 
 /// The checker must see a world in which requests overtake each other.

@@ -17,6 +17,8 @@ pub struct Shape {
     pub disconnects: bool,
     /// Whether the operations are on streams instead of lists and strings.
     pub streams: bool,
+    /// Whether clients send many commands at a time, most of them on one key.
+    pub pipelines: bool,
     pub fault: Fault,
 }
 
@@ -98,6 +100,26 @@ fn operation(rng: &mut Rng, serial: &mut u64) -> Op {
     }
 }
 
+/// Mostly commands on one key, some that wait, few that need several.
+fn short_operation(rng: &mut Rng, serial: &mut u64) -> Op {
+    *serial += 1;
+    let value = *serial;
+    match rng.below(24) {
+        0 => return operation(rng, serial),
+        1 => Op::plain(&format!("BLPOP {} 0.01", list(rng))),
+        2 => Op::plain(&format!("BRPOP {} {} 0.01", list(rng), list(rng))),
+        3 => Op::plain(&format!("BLMOVE {} {} RIGHT LEFT 0.01", list(rng), list(rng))),
+        4 => Op::plain("DBSIZE"),
+        5..=8 => Op::plain(&format!("SET {} {value}", text(rng))),
+        9..=13 => Op::plain(&format!("GET {}", text(rng))),
+        14 => Op::plain(&format!("DEL {}", text(rng))),
+        15 | 16 => Op::plain(&format!("LPUSH {} {value}", list(rng))),
+        17 | 18 => Op::plain(&format!("RPOP {}", list(rng))),
+        19..=21 => Op::plain(&format!("LLEN {}", list(rng))),
+        _ => Op::plain(&format!("INCR {}", text(rng))),
+    }
+}
+
 struct Pending {
     op: Op,
     invoked: u64,
@@ -112,7 +134,8 @@ struct Driver {
 /// What a run brought.
 pub struct Run {
     pub events: Vec<Event>,
-    pub moves: u64,
+    /// Groups of commands over two shards, and those that had to be split.
+    pub groups: (u64, u64),
 }
 
 /// Runs a seed to its end: all answered, nothing held, no time left to wait for.
@@ -132,7 +155,7 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     let mut idle_rounds = 0;
     loop {
         for (client, driver) in drivers.iter_mut().enumerate() {
-            drive(&mut world, client, driver, &mut rng, &mut serial, shape.streams);
+            drive(&mut world, client, driver, &mut rng, &mut serial, shape);
         }
         if shape.disconnects && rng.chance(1, 400) {
             world.disconnect(rng.below(shape.clients as u64) as usize);
@@ -182,20 +205,21 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     }
     Ok(Run {
         events,
-        moves: world.moves(),
+        groups: world.groups(),
     })
 }
 
-fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, serial: &mut u64, streams: bool) {
+fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, serial: &mut u64, shape: Shape) {
     if driver.left == 0 || !driver.sent.is_empty() || world.clients[client].is_closed() || !rng.chance(1, 4) {
         return;
     }
-    let depth = 1 + rng.below(4).min(driver.left as u64 - 1);
+    let deepest = if shape.pipelines { 10 } else { 4 };
+    let depth = 1 + rng.below(deepest).min(driver.left as u64 - 1);
     for _ in 0..depth {
-        let op = if streams {
-            crate::streams::operation(rng, serial)
-        } else {
-            operation(rng, serial)
+        let op = match shape {
+            Shape { streams: true, .. } => crate::streams::operation(rng, serial),
+            Shape { pipelines: true, .. } => short_operation(rng, serial),
+            _ => operation(rng, serial),
         };
         world.send(client, &op.encode());
         driver.sent.push_back(Pending {

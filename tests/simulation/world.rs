@@ -301,6 +301,12 @@ impl World {
         self.nodes.iter().all(Node::is_settled)
     }
 
+    /// How many groups of commands have been made, and how many of them had to be split.
+    pub fn groups(&self) -> (u64, u64) {
+        let groups = self.nodes.iter().map(Node::groups);
+        groups.fold((0, 0), |sum, node| (sum.0 + node.0, sum.1 + node.1))
+    }
+
     /// How many connections have moved between shards.
     pub fn moves(&self) -> u64 {
         self.nodes.iter().map(Node::connections_moved).sum()

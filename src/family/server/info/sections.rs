@@ -360,6 +360,8 @@ const CPU: &[Field] = &[
 const CORELANE: &[Field] = &[
     Fact("corelane_shards", "0"),
     Fact("corelane_forwarded_commands", "0"),
+    Fact("corelane_groups", "0"),
+    Fact("corelane_groups_split", "0"),
     Fact("corelane_cross_shard_transactions", "0"),
     Fact("corelane_moved_connections", "0"),
     Fact("corelane_scripts_local", "0"),

@@ -1,0 +1,309 @@
+//! Pipelined commands of one connection whose keys are on this shard and on one other, in turns: a group, which takes effect as one step, so that
+//! the order of the commands costs one message there and one back instead of a pair for each turn.
+//!
+//! The keys of this shard are locked, then the other shard is asked to run its commands, which it does at once or not at all. With its answer the
+//! commands of this shard run and the locks end. Whoever has seen what the other shard did and then asks for a key of this one waits behind the
+//! locks; whoever has seen a key of this shard before came before all of the group. The other shard locks nothing, since it runs its part in one go.
+//! It never waits either: if it cannot run its part, the commands are sent one by one, as without a group. So a group adds no edge to the graph of
+//! who waits for whom.
+
+use super::connection::{Connection, Flow};
+use super::dispatch::Target;
+use super::node::Node;
+use crate::base::id::{ConnId, ShardId};
+use crate::command::{Args, Command, Exec};
+use crate::protocol::reply::Reply;
+use crate::protocol::request::{Parsed, RequestParser, Span};
+use crate::shard::locks::{Place, Places, Ticket, each_once};
+use crate::shard::message::{Asker, Batch, Grouped, Message, Together, Words};
+
+/// The most commands and bytes of requests of one group.
+const COMMANDS_MAX: u32 = 64;
+const BYTES_MAX: usize = 64 << 10;
+/// How many commands are sent one by one before a connection whose commands could not be grouped is looked at again.
+const PATIENCE: u8 = 64;
+
+/// A group whose other half is under way.
+pub(super) struct Group {
+    asker: Asker,
+    /// The other shard.
+    shard: ShardId,
+    /// Holds the keys of this shard.
+    ticket: Ticket,
+    members: Members,
+}
+
+/// A command of a group.
+struct Member {
+    command: &'static Command,
+    /// Which of the spans are its words.
+    words: std::ops::Range<usize>,
+    is_here: bool,
+}
+
+/// The commands of a group. Their memory is used again.
+#[derive(Default)]
+pub(super) struct Members {
+    /// The words of the first command, then the requests of the others as they came.
+    bytes: Vec<u8>,
+    /// Where the others begin.
+    others: usize,
+    /// Where the words of all commands lie.
+    spans: Vec<Span>,
+    commands: Vec<Member>,
+}
+
+impl Members {
+    fn args(&self, member: &Member) -> Args<'_> {
+        Args::new(&self.bytes, &self.spans[member.words.clone()])
+    }
+
+    fn of_this_shard(&self) -> impl Iterator<Item = &Member> {
+        self.commands.iter().filter(|member| member.is_here)
+    }
+
+    fn of_the_other(&self) -> impl Iterator<Item = &Member> {
+        self.commands.iter().filter(|member| !member.is_here)
+    }
+
+    /// Begins with a command of the other shard.
+    fn begin(&mut self, command: &'static Command, args: Args<'_>) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.commands.clear();
+        args.append_to(&mut self.bytes, &mut self.spans);
+        self.others = self.bytes.len();
+        let words = 0..self.spans.len();
+        self.commands.push(Member {
+            command,
+            words,
+            is_here: false,
+        });
+    }
+
+    /// Adds a command whose words lie at `spans` from `at` on in the requests that are added at the end.
+    fn add(&mut self, command: &'static Command, at: usize, spans: &[Span], is_here: bool) {
+        let base = (self.others + at) as u32;
+        let first = self.spans.len();
+        self.spans.extend(spans.iter().map(|span| Span {
+            start: base + span.start,
+            len: span.len,
+        }));
+        let words = first..self.spans.len();
+        self.commands.push(Member {
+            command,
+            words,
+            is_here,
+        });
+    }
+}
+
+impl Node {
+    /// Tries to make a group of a command that is for `shard` and of the requests in `following`; answers how many of their bytes belong to it.
+    /// `None`: the command is to be sent by itself.
+    pub(super) fn start_group(
+        &mut self,
+        id: ConnId,
+        conn: &mut Connection,
+        shard: ShardId,
+        first: (&'static Command, Args<'_>),
+        following: &[u8],
+    ) -> Option<usize> {
+        if conn.group_patience > 0 {
+            conn.group_patience -= 1;
+            return None;
+        }
+        if !is_groupable(first.0) || !self.allows_groups(conn) {
+            return None;
+        }
+        let mut members = self.spare_members.pop().unwrap_or_default();
+        let used = self.collect(conn, shard, first, following, &mut members);
+        let Some(ticket) = self.lock(&members) else {
+            conn.group_patience = PATIENCE;
+            self.spare_members.push(members);
+            return None;
+        };
+        let asker = conn.asker(self.shard.id, id);
+        let group = self.groups.vacant_key() as u32;
+        let lane = self.out.requests(shard);
+        let send = |member: &Member| Grouped {
+            command: member.command,
+            words: lane.words(members.args(member)),
+        };
+        let commands = members.of_the_other().map(send).collect();
+        lane.messages
+            .push(Message::Together(Box::new(Together { asker, group, commands })));
+        self.groups.insert(Box::new(Group {
+            asker,
+            shard,
+            ticket,
+            members,
+        }));
+        conn.flow = Flow::Group;
+        self.counters.groups += 1;
+        Some(used)
+    }
+
+    /// Whether nothing about the connection or the server needs commands one by one.
+    fn allows_groups(&self, conn: &Connection) -> bool {
+        conn.session.multi.is_none()
+            && conn.session.reply_mode == Default::default()
+            && self.pause.is_none()
+            && self.shared.registry.slow.is_empty()
+    }
+
+    /// Collects the requests at the front of `following` that can be in a group with `first`; answers how many bytes they take.
+    fn collect(
+        &self,
+        conn: &Connection,
+        shard: ShardId,
+        (command, args): (&'static Command, Args<'_>),
+        following: &[u8],
+        members: &mut Members,
+    ) -> usize {
+        members.begin(command, args);
+        let mut parser = RequestParser::default();
+        let limits = self.limits(conn);
+        let most = COMMANDS_MAX.min(conn.in_flight_max()) as usize;
+        let mut at = 0;
+        // What does not begin so is no multibulk request.
+        while members.commands.len() < most && at < BYTES_MAX && following.get(at) == Some(&b'*') {
+            let rest = &following[at..];
+            let Parsed::Request { consumed } = parser.parse(rest, &limits) else {
+                break;
+            };
+            let (bytes, spans) = parser.words(rest);
+            let Some((command, is_here)) = self.member(conn, shard, Args::new(bytes, spans)) else {
+                break;
+            };
+            members.add(command, at, spans, is_here);
+            at += consumed;
+        }
+        members.bytes.extend_from_slice(&following[..at]);
+        at
+    }
+
+    /// The command of a request that can be in a group with commands for `shard`, and whether it is for this shard.
+    fn member(&self, conn: &Connection, shard: ShardId, args: Args<'_>) -> Option<(&'static Command, bool)> {
+        let command = self.admit(conn, args).ok().filter(|command| is_groupable(command))?;
+        match self.target(command, args) {
+            Target::One(target) if target == shard => Some((command, false)),
+            Target::One(target) if target == self.shard.id => Some((command, true)),
+            _ => None,
+        }
+    }
+
+    /// Locks the keys of this shard, if there are some, and nobody else has them or waits for what is there.
+    fn lock(&mut self, members: &Members) -> Option<Ticket> {
+        let mut places = Places::new();
+        for member in members.of_this_shard() {
+            let args = members.args(member);
+            for at in member.command.key_positions(args) {
+                if self.shard.is_awaited(args.at(at)) {
+                    return None;
+                }
+                places.push(Place::key(args.at(at)));
+            }
+        }
+        if places.is_empty() {
+            None
+        } else {
+            self.shard.try_lock(each_once(places))
+        }
+    }
+
+    /// The other shard has run its part of a group.
+    pub(super) fn finish_group(&mut self, group: u32, batch: &Batch, replies: Words) {
+        let group = self.groups.remove(group as usize);
+        let origin = group.asker.origin;
+        let conn = self.take_client(origin.conn, origin.client).map(|mut conn| {
+            self.run_group(&group, &mut conn, batch.spans(replies), &batch.bytes);
+            conn
+        });
+        if conn.is_none() {
+            self.run_for_nobody(&group);
+        }
+        self.shard.end_lock(group.ticket, &mut self.out);
+        self.tell_listeners(None);
+        self.spare_members.push(group.members);
+        match conn {
+            Some(conn) if matches!(conn.flow, Flow::Group) => self.ready(origin.conn, conn),
+            Some(conn) => self.put_conn(origin.conn, conn),
+            None => {}
+        }
+    }
+
+    fn run_group(&mut self, group: &Group, conn: &mut Connection, replies: &[Span], bytes: &[u8]) {
+        let Group {
+            asker, shard, members, ..
+        } = group;
+        let id = asker.origin.conn;
+        let keys = members.of_this_shard().filter_map(|member| members.args(member).get(1));
+        self.shard.prefetch(asker.db, keys);
+        let mut replies = replies.iter();
+        for (at, member) in members.commands.iter().enumerate() {
+            let (command, args) = (member.command, members.args(member));
+            if at > 0 {
+                // The first has begun before it turned out to be one of a group.
+                self.begin(conn, command, args);
+            }
+            let mark = conn.reply.len();
+            if member.is_here {
+                self.shard
+                    .run_locked(asker, command, args, &mut conn.reply, &mut self.out);
+                self.tell_listeners(Some((id, conn)));
+                self.note_use(conn, self.shard.id, command);
+            } else {
+                let reply = replies.next().expect("the other shard answers all its commands");
+                conn.note_reply(reply.len);
+                conn.reply.raw(&bytes[reply.range()]);
+                self.counters.forwarded += 1;
+                self.note_use(conn, *shard, command);
+            }
+            conn.finish_reply(mark);
+        }
+    }
+
+    /// The client is gone: what it sent before what has happened happens too.
+    #[cold]
+    fn run_for_nobody(&mut self, group: &Group) {
+        let Group { asker, members, .. } = group;
+        let mut reply = Reply::new(Vec::new(), asker.resp);
+        for member in members.of_this_shard() {
+            let args = members.args(member);
+            self.shard
+                .run_locked(asker, member.command, args, &mut reply, &mut self.out);
+        }
+    }
+
+    /// The other shard could not run its part: the first command goes there alone, and the rest is as if it had just come in.
+    pub(super) fn split_group(&mut self, group: u32) {
+        let Group {
+            asker,
+            shard,
+            ticket,
+            members,
+        } = *self.groups.remove(group as usize);
+        self.counters.groups_split += 1;
+        self.shard.end_lock(ticket, &mut self.out);
+        self.tell_listeners(None);
+        let (id, client) = (asker.origin.conn, asker.origin.client);
+        if let Some(mut conn) = self.take_client(id, client) {
+            conn.group_patience = PATIENCE;
+            if matches!(conn.flow, Flow::Group) {
+                conn.flow = Flow::Ready;
+                conn.unread(&members.bytes[members.others..]);
+                let first = &members.commands[0];
+                self.forward(id, &mut conn, shard, first.command, members.args(first));
+                self.process_input(id, &mut conn);
+            }
+            self.put_conn(id, conn);
+        }
+        self.spare_members.push(members);
+    }
+}
+
+/// Whether a command does nothing but run over its keys.
+fn is_groupable(command: &Command) -> bool {
+    matches!(command.exec, Exec::Keys(_)) && !command.keys.is_empty()
+}
