@@ -363,11 +363,6 @@ impl Node {
         self.shard.is_settled() && self.transactions.is_empty()
     }
 
-    /// How many connections have moved away from here.
-    pub fn connections_moved(&self) -> u64 {
-        self.counters.connections_moved
-    }
-
     /// How many groups of commands have been made here, and how many of them had to be split.
     pub fn groups(&self) -> (u64, u64) {
         (self.counters.groups, self.counters.groups_split)

@@ -105,7 +105,7 @@ fn short_operation(rng: &mut Rng, serial: &mut u64) -> Op {
     *serial += 1;
     let value = *serial;
     match rng.below(24) {
-        0 => return operation(rng, serial),
+        0 => operation(rng, serial),
         1 => Op::plain(&format!("BLPOP {} 0.01", list(rng))),
         2 => Op::plain(&format!("BRPOP {} {} 0.01", list(rng), list(rng))),
         3 => Op::plain(&format!("BLMOVE {} {} RIGHT LEFT 0.01", list(rng), list(rng))),

@@ -306,9 +306,4 @@ impl World {
         let groups = self.nodes.iter().map(Node::groups);
         groups.fold((0, 0), |sum, node| (sum.0 + node.0, sum.1 + node.1))
     }
-
-    /// How many connections have moved between shards.
-    pub fn moves(&self) -> u64 {
-        self.nodes.iter().map(Node::connections_moved).sum()
-    }
 }
