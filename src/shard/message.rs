@@ -102,12 +102,18 @@ pub struct Asker {
 
 /// Decides that a blocked client is served (or timed out, or gone) exactly once, whichever shards it waits at.
 #[derive(Clone, Debug, Default)]
-pub struct Claim(Arc<AtomicBool>);
+pub struct Claim(Arc<ClaimState>);
+
+#[derive(Debug, Default)]
+struct ClaimState {
+    taken: AtomicBool,
+    needs_all_keys: AtomicBool,
+}
 
 impl Claim {
     /// Takes the claim; true for exactly one caller.
     pub fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
+        !self.0.taken.swap(true, Ordering::AcqRel)
     }
 
     /// Whether both are the claim of one wait.
@@ -117,7 +123,19 @@ impl Claim {
 
     /// Whether somebody has taken it.
     pub fn is_taken(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.taken.load(Ordering::Acquire)
+    }
+
+    /// Somebody before this client in line for one of its keys is being served, but not in one instant: there is something at that key which is
+    /// not for this client and is not gone yet. Whoever serves it must see all its keys from now on. Said before anybody can have seen what has made
+    /// the other client ready, so that whoever acts on that finds it said.
+    pub fn require_all_keys(&self) {
+        self.0.needs_all_keys.store(true, Ordering::Release);
+    }
+
+    /// Whether all keys must be seen by whoever serves the client.
+    pub fn requires_all_keys(&self) -> bool {
+        self.0.needs_all_keys.load(Ordering::Acquire)
     }
 }
 

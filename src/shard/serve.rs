@@ -83,18 +83,28 @@ impl Shard {
             if !waiter.claim.take() {
                 continue;
             }
-            if waiter.reach == Reach::Roams || waiter.reach == Reach::Spans && self.changed_widely {
+            let all = waiter.claim.requires_all_keys();
+            if waiter.reach == Reach::Roams || waiter.reach == Reach::Spans && (all || self.changed_widely) {
                 return self.start_wake(waiter, awaited);
             }
             let keys = keys_of(waiter.command, waiter.args.as_args());
-            // Held keys among those it only takes from do not matter: they hold nothing now.
-            if self.locks.free(keys.iter().map(|key| &**key)) || !waiter.command.needs_all_keys() {
+            // Held keys among those it only takes from do not matter, unless something in them is on its way to somebody before it.
+            if self.locks.free(keys.iter().map(|key| &**key)) || !(all || waiter.command.needs_all_keys()) {
                 self.serve_granted(waiter, out);
             } else {
+                self.delay(db, &awaited);
                 let places = places(keys.iter().map(|key| &**key));
                 self.locks.enqueue_first(places, Parked::Serve(Box::new(waiter)));
                 return;
             }
+        }
+    }
+
+    /// A client that waits for `keys` will be served, but not in this instant: those behind it must see that it is.
+    fn delay(&mut self, db: DbIndex, keys: &[Box<[u8]>]) {
+        for key in keys {
+            self.waiters
+                .each_in_line(db, key, |behind| behind.claim.require_all_keys());
         }
     }
 
@@ -140,6 +150,7 @@ impl Shard {
         // Coordinators count from 1: the top bit tells names apart that the waking shard gives.
         let tx = TxId(1 << 63 | u64::from(self.id.0) << 47 | self.wake_count);
         self.wakes.push(tx);
+        self.delay(waiter.asker.db, &keys);
         let places = places(keys.iter().map(|key| &**key));
         let waiter = Box::new(waiter);
         self.locks.enqueue_first(places, Parked::Wake { waiter, tx, keys });

@@ -132,12 +132,18 @@ impl Waiters {
 
     /// The clients in line for `key`, in order.
     pub fn in_line(&self, db: DbIndex, key: &[u8]) -> Vec<Waiter> {
+        let mut waiters = Vec::new();
+        self.each_in_line(db, key, |waiter| waiters.push(waiter.clone()));
+        waiters
+    }
+
+    /// Visits the clients in line for `key`, in order.
+    pub fn each_in_line(&self, db: DbIndex, key: &[u8], mut visit: impl FnMut(&Waiter)) {
         let queue = self.by_key.get(&PlaceRef(db, key));
         queue
             .into_iter()
             .flatten()
-            .map(|(_, client)| self.clients[client].waiter.clone())
-            .collect()
+            .for_each(|(_, client)| visit(&self.clients[client].waiter));
     }
 
     /// All keys that are waited for.
