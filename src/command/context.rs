@@ -42,12 +42,17 @@ pub struct Context<'a> {
     pub rng: &'a mut Rng,
 }
 
-/// How the configuration lets uses of keys be counted; none while their time is recorded instead.
-pub fn frequency(config: &Config) -> Option<Frequency> {
-    config.maxmemory_policy.is_lfu().then_some(Frequency {
+/// How the configuration lets uses of keys be counted.
+pub fn counting(config: &Config) -> Frequency {
+    Frequency {
         log_factor: config.lfu_log_factor,
         decay_min: config.lfu_decay_time_min,
-    })
+    }
+}
+
+/// As [`counting`]; none while the time of uses is recorded instead.
+pub fn frequency(config: &Config) -> Option<Frequency> {
+    config.maxmemory_policy.is_lfu().then(|| counting(config))
 }
 
 /// How one run records uses of keys.

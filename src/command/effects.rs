@@ -117,6 +117,8 @@ pub struct Effects {
     pub expired: u64,
     /// Fields of hashes that expired, by commands or by the cycle.
     pub expired_fields: u64,
+    /// Keys that were evicted.
+    pub evicted: u64,
     /// Lookups of commands that only read, which found a key.
     pub hits: u64,
     /// Lookups of commands that only read, which found none.

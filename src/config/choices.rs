@@ -88,6 +88,12 @@ impl EvictionPolicy {
     pub fn is_lfu(self) -> bool {
         matches!(self, EvictionPolicy::VolatileLfu | EvictionPolicy::AllkeysLfu)
     }
+
+    /// Whether only keys that expire are evicted.
+    pub fn is_volatile(self) -> bool {
+        use EvictionPolicy::{VolatileLfu, VolatileLru, VolatileRandom, VolatileTtl};
+        matches!(self, VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl)
+    }
 }
 
 /// The letters of `notify-keyspace-events`: classes that `A` stands for, then the others.

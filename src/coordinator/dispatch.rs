@@ -130,6 +130,7 @@ impl Node {
             // What follows replies in flight must be for the same shard, and its reply must come from there too.
             let joins = matches!(admitted, Ok(command) if conn.session.multi.is_none()
                 && !self.is_held_back(conn, command)
+                && !(self.shard.is_over_limit() && takes_memory(conn, command))
                 && matches!(self.target(command, args), Target::One(target) if target == shard));
             let (true, Ok(command)) = (joins, admitted) else {
                 return Verdict::NotYet;
@@ -157,6 +158,14 @@ impl Node {
         {
             self.refuse(conn, args, &error);
             return Verdict::Done(0);
+        }
+        self.shard.memory.is_full = false;
+        if self.shard.is_over_limit() {
+            self.evict_before_command();
+            if self.shard.memory.is_full && takes_memory(conn, command) {
+                self.refuse(conn, args, &Error::OutOfMemory);
+                return Verdict::Done(0);
+            }
         }
         let mark = conn.reply.len();
         let mut dealt_with = 0;
@@ -430,6 +439,17 @@ fn may_start(conn: &Connection) -> bool {
         _ => false,
     };
     flowing && !conn.session.closing && conn.unsent_bytes() < UNSENT_BYTES_MAX
+}
+
+/// Whether a command, or one that EXEC is to run, may need more memory.
+#[cold]
+fn takes_memory(conn: &Connection, command: &Command) -> bool {
+    let queue = match (&conn.session.multi, command.exec) {
+        (Some(multi), Exec::Control(Control::Exec)) => &*multi.queue,
+        _ => &[],
+    };
+    let mut all = std::iter::once(command).chain(queue.iter().map(|queued| queued.command));
+    all.any(|command| command.flags.has(Flags::DENYOOM))
 }
 
 /// The commands that MULTI does not queue.

@@ -55,6 +55,7 @@ impl Node {
         let Exec::Everywhere { part, .. } = command.exec else {
             unreachable!("only such commands are sent everywhere")
         };
+        let limit_before = self.shard.config.maxmemory_bytes;
         let part = part(
             &mut Here {
                 node: self,
@@ -62,6 +63,9 @@ impl Node {
             },
             args,
         );
+        if self.shard.config.maxmemory_bytes != limit_before {
+            self.evict_while_over_limit();
+        }
         let Origin { shard, conn, client } = origin;
         self.out.reply(
             shard,
@@ -258,6 +262,7 @@ impl Local for Here<'_> {
             ),
             ("expired_keys", effects.expired as i64),
             ("expired_fields", effects.expired_fields as i64),
+            ("evicted_keys", effects.evicted as i64),
             ("keyspace_hits", effects.hits as i64),
             ("keyspace_misses", effects.misses as i64),
         ]);
@@ -276,7 +281,7 @@ impl Local for Here<'_> {
         self.node.counters = Default::default();
         self.node.shard.scripts.reset_counters();
         let effects = &mut self.node.shard.effects;
-        (effects.expired, effects.expired_fields) = (0, 0);
+        (effects.expired, effects.expired_fields, effects.evicted) = (0, 0, 0);
         (effects.hits, effects.misses) = (0, 0);
     }
 }

@@ -150,6 +150,7 @@ impl Node {
             && conn.session.reply_mode == Default::default()
             && self.pause.is_none()
             && self.shared.registry.slow.is_empty()
+            && !self.shard.is_over_limit()
     }
 
     /// Collects the requests at the front of `following` that can be in a group with `first`; answers how many bytes they take.

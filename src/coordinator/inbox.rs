@@ -55,6 +55,11 @@ impl Node {
             Message::Subscription(subscription) => self.note_subscription(from, *subscription),
             Message::Publish(published) => self.fan_out(&published, None),
             Message::Feed(line) => self.feed_monitors(&line),
+            Message::MakeRoom => {
+                let more = self.shard.make_room_for_others(&mut self.out);
+                self.evict_due_us = more.then_some(self.shard.now.mono_us);
+                self.tell_listeners(None);
+            }
             Message::Done {
                 conn,
                 client,

@@ -19,6 +19,7 @@ use crate::command::{Session, Text};
 use crate::config::Config;
 use crate::protocol::request::RequestParser;
 use crate::protocol::scout::AHEAD;
+use crate::shard::memory::Budget;
 pub use crate::shard::message::Lane;
 use crate::shard::message::{Batch, Message, Outbox};
 use crate::shard::router::{Router, RuleError};
@@ -58,6 +59,8 @@ pub enum Event {
 pub struct Shared {
     facts: Option<fn(&mut Vec<Text>)>,
     pub(super) registry: Arc<Registry>,
+    /// What all shards take.
+    pub budget: Arc<Budget>,
     clients: AtomicU64,
     transactions: AtomicU64,
     connected: AtomicUsize,
@@ -77,6 +80,7 @@ impl Shared {
         if let Some(facts) = self.facts {
             facts(out);
         }
+        out.push(("used_memory_startup", self.budget.base_bytes().to_string()));
     }
 
     pub(super) fn next_client(&self) -> ClientId {
@@ -127,6 +131,8 @@ pub struct Node {
     pub(super) deadlines: BTreeSet<(u64, ConnId)>,
     pub(super) pause: Option<Pause>,
     pub(super) cron_due_us: u64,
+    /// When eviction goes on, while there is more to evict than one go does.
+    pub(super) evict_due_us: Option<u64>,
     pub(super) events: VecDeque<Event>,
     /// Connections that may go on with the input they have.
     pub(super) resumable: VecDeque<ConnId>,
@@ -156,6 +162,7 @@ impl Node {
                 seed: setup.seed,
                 router: router.clone(),
                 registry: setup.shared.registry.clone(),
+                budget: setup.shared.budget.clone(),
             }),
             router,
             shared: setup.shared,
@@ -170,6 +177,7 @@ impl Node {
             deadlines: BTreeSet::new(),
             pause: None,
             cron_due_us: setup.now.mono_us,
+            evict_due_us: None,
             events: VecDeque::new(),
             resumable: VecDeque::new(),
             spare_parsers: Vec::new(),
@@ -191,6 +199,7 @@ impl Node {
     /// The clocks of the pass that begins.
     pub fn set_now(&mut self, now: Now) {
         self.shard.now = now;
+        self.shard.share_usage();
     }
 
     /// A new connection.
@@ -279,7 +288,10 @@ impl Node {
     /// When [`Node::tick`] must run next, monotonic microseconds; `None`: nothing is scheduled.
     pub fn next_deadline_us(&self) -> Option<u64> {
         let first = self.deadlines.first().map(|(deadline, _)| *deadline);
-        Some(first.map_or(self.cron_due_us, |deadline| deadline.min(self.cron_due_us)))
+        [first, self.evict_due_us, Some(self.cron_due_us)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What the runtime must do now, in order; call until it answers `None` at the end of each pass.

@@ -204,6 +204,7 @@ impl Node {
             subscriptions: &shard.subscriptions,
             rng: &mut shard.rng,
             shard: (shard.id, shard.shards),
+            memory_is_full: shard.memory.is_full,
         };
         let attempt = shard.scripts.run_unit(
             &mut surroundings,

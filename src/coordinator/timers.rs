@@ -26,6 +26,9 @@ impl Node {
             self.deadlines.remove(&(deadline, id));
             self.time_out(id);
         }
+        if self.cron_due_us <= now_us || self.evict_due_us.is_some_and(|at| at <= now_us) {
+            self.evict_while_over_limit();
+        }
         if self.cron_due_us <= now_us {
             let period_us = 1_000_000 / u64::from(self.shard.config.hz.clamp(1, 500));
             let more = self.shard.active_expire && self.shard.expire_due(EXPIRED_PER_CYCLE_MAX, &mut self.out);
@@ -33,6 +36,20 @@ impl Node {
             self.end_pause();
             self.close_idle();
         }
+    }
+
+    /// Makes room when memory is short although no command asks for it: the limit was lowered, or what was lent has grown.
+    pub(super) fn evict_while_over_limit(&mut self) {
+        let more = self.shard.is_over_limit() && self.shard.evict(&mut self.out);
+        self.evict_due_us = more.then_some(self.shard.now.mono_us);
+        self.tell_listeners(None);
+    }
+
+    /// Makes room for the command that begins, on this shard.
+    #[cold]
+    pub(super) fn evict_before_command(&mut self) {
+        self.shard.make_room(&mut self.out);
+        self.tell_listeners(None);
     }
 
     /// Whether CLIENT PAUSE holds this command back.

@@ -427,6 +427,7 @@ impl Node {
             subscriptions: &self.shard.subscriptions,
             rng: &mut self.shard.rng,
             shard: (self.shard.id, self.shard.shards),
+            memory_is_full: self.shard.memory.is_full,
         };
         let attempt = match &mut holdings {
             Holdings::Keys(space) => surroundings.run(space, &tx.asker, command, args, &mut tx.reply),

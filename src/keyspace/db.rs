@@ -223,6 +223,11 @@ impl Db {
         self.table.random(rng)
     }
 
+    /// An entry with an expiry, drawn at random, approximately evenly.
+    pub fn random_volatile(&self, rng: &mut Rng) -> Option<&Entry> {
+        self.table.random_volatile(rng)
+    }
+
     /// Takes out up to `limit` entries that have expired at `now`. The work of a call is bounded too: while
     /// [`Db::next_expiry_hint`] is not after `now`, another call may find more. O(1) when nothing is due.
     pub fn take_expired(&mut self, now: UnixMillis, limit: usize) -> Vec<Entry> {

@@ -3,6 +3,7 @@
 pub mod access;
 mod db;
 mod entry;
+pub mod eviction;
 mod prefetch;
 mod table;
 #[cfg(test)]
@@ -19,6 +20,8 @@ use crate::base::id::DbIndex;
 pub struct Keyspace {
     dbs: Vec<Db>,
     upheavals: Vec<Upheaval>,
+    /// Databases from this number on have never been changed.
+    untouched_from: usize,
 }
 
 /// What happened to whole databases, for the shard to tell watchers and waiters.
@@ -35,7 +38,20 @@ impl Keyspace {
         Keyspace {
             dbs: (0..databases).map(|_| Db::default()).collect(),
             upheavals: Vec::new(),
+            untouched_from: 0,
         }
+    }
+
+    /// Bytes that all databases take.
+    #[inline]
+    pub fn used_bytes(&self) -> usize {
+        self.dbs[..self.untouched_from].iter().map(Db::used_bytes).sum()
+    }
+
+    /// Whether there is a key, or one that expires when `volatile`.
+    pub fn has_keys(&self, volatile: bool) -> bool {
+        let count = |db: &Db| if volatile { db.volatile_len() } else { db.len() };
+        self.dbs[..self.untouched_from].iter().any(|db| count(db) > 0)
     }
 
     /// How many databases there are.
@@ -50,11 +66,13 @@ impl Keyspace {
 
     /// One database, to be changed.
     pub fn db_mut(&mut self, db: DbIndex) -> &mut Db {
+        self.untouched_from = self.untouched_from.max(db.index() + 1);
         &mut self.dbs[db.index()]
     }
 
     /// Exchanges two databases; O(1).
     pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
+        self.untouched_from = self.untouched_from.max(one.index() + 1).max(other.index() + 1);
         self.dbs.swap(one.index(), other.index());
         self.upheavals.push(Upheaval::Swapped(one, other));
     }

@@ -78,13 +78,19 @@ pub fn tell(out: &mut Vec<Text>) {
 }
 
 /// Finds the line that begins with `label` and tells kibibytes.
+fn bytes_after(label: &str, lines: &str) -> Option<u64> {
+    let mut found = lines.lines().filter_map(|line| line.strip_prefix(label));
+    let kib: u64 = found.next()?.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
+}
+
 fn push_bytes(out: &mut Vec<Text>, name: &'static str, lines: &str, label: &str) {
-    let kib = lines
-        .lines()
-        .find_map(|line| line.strip_prefix(label)?.split_whitespace().next()?.parse::<u64>().ok());
-    if let Some(kib) = kib {
-        out.push((name, (kib * 1024).to_string()));
-    }
+    out.extend(bytes_after(label, lines).map(|bytes| (name, bytes.to_string())));
+}
+
+/// Memory of the process that no file stands behind.
+pub fn anonymous_bytes() -> Option<u64> {
+    bytes_after("RssAnon:", &fs::read_to_string("/proc/self/status").ok()?)
 }
 
 /// User and system time out of /proc/self/stat, whose second field may hold blanks but ends with the last parenthesis.

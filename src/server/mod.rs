@@ -135,7 +135,9 @@ fn serve(mut config: Config) -> Result<(), ServerError> {
         .collect::<Vec<_>>();
     write_pidfile(&config, pid);
 
-    let running = launch(plan, listeners, machine(&config, plan.shards))?;
+    let shared = Arc::new(Shared::new(facts::tell, crate::rt::monotonic_us));
+    let running = launch(plan, listeners, machine(&config, plan.shards, Arc::clone(&shared)))?;
+    shared.budget.set_base_bytes(facts::anonymous_bytes().unwrap_or(0));
     log::info!(
         "Server initialized: {} shard{}, {}",
         plan.shards,
@@ -184,9 +186,9 @@ fn plan(config: &Config) -> Result<Plan, ServerError> {
 fn machine(
     config: &Config,
     shards: u16,
+    shared: Arc<Shared>,
 ) -> impl Fn(crate::base::id::ShardId, crate::base::time::Now) -> Node + Send + Sync + 'static {
     let config = config.clone();
-    let shared = Arc::new(Shared::new(facts::tell, crate::rt::monotonic_us));
     move |shard, now| {
         let mut seeds = Rng::new(now.unix_us as u64 ^ u64::from(shard.0) << 48);
         Node::new(NodeSetup {

@@ -24,6 +24,8 @@ pub struct Surroundings<'a> {
     pub rng: &'a mut Rng,
     /// The shard on whose thread this runs, and how many there are.
     pub shard: (ShardId, u16),
+    /// Whether memory was short, with nothing to evict, when this run began.
+    pub memory_is_full: bool,
 }
 
 impl Surroundings<'_> {

@@ -198,6 +198,8 @@ pub enum Message {
     Publish(Arc<Published>),
     /// A line for the receiver's MONITOR clients.
     Feed(Arc<[u8]>),
+    /// The memory limit is exceeded and the sender has nothing that may go: evict.
+    MakeRoom,
 
     /// Replies to `Run` or `Block`, encoded back to back in the batch's arena: as many as `count`.
     Done {

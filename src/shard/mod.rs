@@ -2,10 +2,12 @@
 
 mod answers;
 pub mod execute;
+mod expiry;
 mod groups;
 mod keys;
 pub mod lend;
 pub mod locks;
+pub mod memory;
 pub mod message;
 pub mod router;
 pub mod scripts;

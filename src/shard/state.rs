@@ -9,6 +9,7 @@ use super::execute::Surroundings;
 use super::keys::waited_keys;
 use super::lend;
 use super::locks::{Locks, Place, Scope, Ticket, each_once, places};
+use super::memory::{Budget, Memory};
 use super::message::{
     Acquire, Asker, Batch, Block, Claim, Granted, Lacking, LackingWork, Message, Origin, Outbox, Parcel, Reach,
     Registration, Release, Waiter, Words,
@@ -22,7 +23,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::session::Watched;
-use crate::command::{Args, Attempt, Class, Command, Effects, Exec, Subscriptions};
+use crate::command::{Args, Attempt, Command, Effects, Exec, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::{Db, Keyspace};
 use crate::protocol::reply::Reply;
@@ -92,7 +93,11 @@ pub struct Shard {
     /// Absent while it is lent as a whole.
     pub(super) keyspace: Option<Box<Keyspace>>,
     pub(super) locks: Locks<Parked>,
-    pub(super) held: HashMap<TxId, Ticket>,
+    /// What transactions hold, and the bytes that they were lent.
+    pub(super) held: HashMap<TxId, (Ticket, usize)>,
+    /// The memory limit.
+    pub memory: Memory,
+    pub(super) budget: Arc<Budget>,
     pub(super) waiters: Waiters,
     pub(super) watches: Watches,
     pub(super) wake_count: u64,
@@ -119,6 +124,8 @@ pub struct ShardSetup {
     pub router: Arc<Router>,
     /// The scripts of the process.
     pub registry: Arc<Registry>,
+    /// What all shards take.
+    pub budget: Arc<Budget>,
 }
 
 impl Shard {
@@ -131,6 +138,7 @@ impl Shard {
             seed,
             router,
             registry,
+            budget,
         } = setup;
         let shards = router.shards();
         let keyspace = Some(Box::new(Keyspace::new(config.databases)));
@@ -148,6 +156,8 @@ impl Shard {
             keyspace,
             locks: Locks::default(),
             held: HashMap::new(),
+            memory: Memory::default(),
+            budget,
             waiters: Waiters::default(),
             watches: Watches::default(),
             wake_count: 0,
@@ -201,6 +211,7 @@ impl Shard {
             subscriptions: &self.subscriptions,
             rng: &mut self.rng,
             shard: (self.id, self.shards),
+            memory_is_full: self.memory.is_full,
         };
         (self.keyspace.as_deref_mut(), surroundings)
     }
@@ -273,6 +284,7 @@ impl Shard {
             subscriptions: &self.subscriptions,
             rng: &mut self.rng,
             shard: (self.id, self.shards),
+            memory_is_full: self.memory.is_full,
         };
         let space = self.keyspace.as_deref_mut();
         let space = space.expect("a request runs only while its keys are here");
@@ -387,6 +399,7 @@ impl Shard {
 
     /// Takes in one request from `from` (or from this core's own coordinator).
     pub fn request(&mut self, batch: &Batch, message: Message, out: &mut Outbox) {
+        self.make_room(out);
         match message {
             Message::Run { asker, command, words } => self.run(&asker, command, batch.args(words), out),
             Message::Together(together) => self.together(&together, batch, out),
@@ -536,7 +549,7 @@ impl Shard {
             ..
         } = acquire;
         let unchanged = self.is_unchanged(&watched);
-        self.held.insert(tx, ticket);
+        let before = self.used_bytes();
         let awaited = match &keys {
             None => self.waiters.clients_len() > 0,
             Some(keys) => keys.iter().any(|key| self.is_awaited(key)),
@@ -556,6 +569,7 @@ impl Shard {
                 Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect())
             }
         };
+        self.hold(tx, ticket, before);
         let granted = Granted {
             tx,
             parcel,
@@ -577,6 +591,13 @@ impl Shard {
     pub(super) fn reaches_out(&self, key: &[u8]) -> bool {
         self.waiters.clients_len() > 0
             && (0..self.config.databases).any(|db| self.waiters.reach_out(DbIndex(db as u32), key))
+    }
+
+    /// Notes what a transaction holds; without it, this shard took `before` bytes.
+    pub(super) fn hold(&mut self, tx: TxId, ticket: Ticket, before: u64) {
+        let lent = before.saturating_sub(self.used_bytes()) as usize;
+        self.memory.lent_bytes += lent;
+        self.held.insert(tx, (ticket, lent));
     }
 
     /// Takes lent keys back.
@@ -601,6 +622,8 @@ impl Shard {
             }
             Parcel::Refused => unreachable!("what was refused does not come back"),
         }
+        let (_, lent) = self.held.get_mut(&release.tx).expect("only what is held comes back");
+        self.memory.lent_bytes -= std::mem::take(lent);
         if release.retry.is_none() {
             // Even unchanged they may serve somebody: a client that was woken for them may have left.
             self.look_at_waiters_for(&returned);
@@ -633,7 +656,7 @@ impl Shard {
 
     /// Lets others have the keys that a transaction held.
     pub fn unlock(&mut self, tx: TxId, out: &mut Outbox) {
-        let ticket = self.held.remove(&tx).expect("only what is held is unlocked");
+        let (ticket, _) = self.held.remove(&tx).expect("only what is held is unlocked");
         self.locks.release(ticket);
         self.run_parked(out);
     }
@@ -742,38 +765,6 @@ impl Shard {
             };
             self.watches.unchanged(watched) && (watched.was_expired || !expired())
         })
-    }
-
-    /// Removes keys and fields of hashes that have expired; about `limit` of each at most. Tells whether more may be due.
-    pub fn expire_due(&mut self, limit: usize, out: &mut Outbox) -> bool {
-        let now = self.now.unix_ms();
-        let Some(space) = self.keyspace.as_deref_mut() else {
-            return false;
-        };
-        let (mut left, mut fields_left) = (limit, limit);
-        let mut more = false;
-        for db in (0..space.databases()).map(|db| DbIndex(db as u32)) {
-            let taken = space.db_mut(db).take_expired(now, left);
-            left -= taken.len();
-            self.effects.expired += taken.len() as u64;
-            for entry in &taken {
-                self.effects.changed(db, entry.key(), Class::Expired, "expired");
-            }
-            for taken in space.db_mut(db).take_expired_fields(now, fields_left) {
-                fields_left -= taken.count;
-                self.effects.expired_fields += taken.count as u64;
-                self.effects.changed(db, &taken.key, Class::Expired, "hexpired");
-                if taken.emptied.is_some() {
-                    self.effects.event(db, &taken.key, Class::Generic, "del");
-                }
-            }
-            let due = [space.db(db).next_expiry_hint(), space.db(db).next_field_expiry()];
-            more |= due.into_iter().flatten().any(|at| at <= now);
-        }
-        if self.has_aftermath() {
-            self.settle(out);
-        }
-        more
     }
 }
 

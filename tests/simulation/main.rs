@@ -3,6 +3,7 @@
 
 mod departures;
 mod history;
+mod memory;
 mod model;
 mod reply;
 mod streams;

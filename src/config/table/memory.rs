@@ -7,7 +7,7 @@ use crate::config::value::Kind;
 
 const ALLOCATOR: Why = Why::Moot("the allocator is mimalloc, which needs no defragmentation by hand");
 const LAZYFREE: Why = Why::Moot("every shard frees large values piecemeal");
-const EVICTION: Why = Why::NotYet("eviction");
+const CLIENTS: Why = Why::NotYet("eviction of clients");
 const TABLE: Why = Why::Moot("tables grow by segments, which needs no work between commands");
 const INT_MAX: i64 = 2_147_483_647;
 const SIGNED: u64 = i64::MAX as u64;
@@ -59,12 +59,16 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive::live("lfu-decay-time", Kind::Integer(0, INT_MAX), field!(lfu_decay_time_min)),
     Directive::live("lfu-log-factor", Kind::Integer(0, INT_MAX), field!(lfu_log_factor)),
     Directive::live("maxmemory", Kind::Bytes(0, u64::MAX), field!(maxmemory_bytes)),
-    Directive::inert("maxmemory-clients", Kind::BytesOrPercent, "0", EVICTION),
-    Directive::inert("maxmemory-eviction-tenacity", Kind::Integer(0, 100), "10", EVICTION),
+    Directive::inert("maxmemory-clients", Kind::BytesOrPercent, "0", CLIENTS),
+    Directive::live(
+        "maxmemory-eviction-tenacity",
+        Kind::Integer(0, 100),
+        field!(maxmemory_eviction_tenacity),
+    ),
     Directive::live(
         "maxmemory-policy",
         Kind::Choice(EvictionPolicy::NAMES),
         field!(maxmemory_policy),
     ),
-    Directive::inert("maxmemory-samples", Kind::Integer(1, 64), "5", EVICTION),
+    Directive::live("maxmemory-samples", Kind::Integer(1, 64), field!(maxmemory_samples)),
 ];

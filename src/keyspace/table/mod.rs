@@ -4,6 +4,7 @@
 
 mod bucket;
 mod due;
+mod sample;
 mod scan;
 mod segment;
 #[cfg(test)]
@@ -13,7 +14,6 @@ use std::marker::PhantomData;
 
 use super::entry::Entry;
 use crate::base::hash::table_hash;
-use crate::base::rng::Rng;
 use crate::base::size_class::good_size;
 use bucket::{Bucket, SLOTS};
 use segment::{BUCKETS_MAX, DEPTH_MAX, Segment, Spot};
@@ -22,8 +22,6 @@ use segment::{BUCKETS_MAX, DEPTH_MAX, Segment, Spot};
 const MERGED_LEN_MAX: usize = BUCKETS_MAX * SLOTS * 9 / 16;
 /// A directory this many times larger than the number of segments means that hashes do not differ in their first bits.
 const DIRECTORY_FACTOR_MAX: usize = 32;
-/// Draws before `random` takes the first entry that it finds.
-const DRAWS_MAX: usize = 128;
 
 /// How keys are hashed: fixed for the process, or weak on purpose in tests.
 pub trait KeyHash {
@@ -191,18 +189,6 @@ impl<H: KeyHash> Table<H> {
         }
         self.make_small_if_sparse(at);
         entry
-    }
-
-    /// An entry drawn approximately evenly: a segment by its share of the hashes, then a slot.
-    pub fn random(&self, rng: &mut Rng) -> Option<&Entry> {
-        let mut draws = (0..DRAWS_MAX).filter_map(|_| {
-            let at = self.segment_of(rng.next_u64())?;
-            Some(&self.segments[at]).filter(|segment| segment.len() > 0)
-        });
-        let segment = draws.next();
-        let slot = segment.and_then(|segment| segment.random(rng, DRAWS_MAX));
-        // Only after deletes that were not even may segments be empty.
-        slot.or_else(|| self.iter().next())
     }
 
     /// All entries, in the order of their hashes only by segment.

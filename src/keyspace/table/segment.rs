@@ -344,6 +344,18 @@ impl Segment {
         })
     }
 
+    /// The first entry with an expiry behind a slot that is drawn evenly.
+    pub fn random_volatile(&self, rng: &mut Rng) -> Option<&Entry> {
+        let start = rng.below(self.buckets.len() as u64) as usize;
+        let skipped = rng.below(SLOTS as u64) as usize;
+        let (before, behind) = self.buckets.split_at(start);
+        let slots = behind.iter().chain(before).flat_map(Bucket::iter);
+        let mut volatile = slots.filter(|entry| entry.has_expiry());
+        let entry = volatile.nth(skipped.min(self.volatile() - 1));
+        debug_assert!(entry.is_some(), "only a segment with such an entry is drawn from");
+        entry
+    }
+
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.buckets.iter().flat_map(Bucket::iter)

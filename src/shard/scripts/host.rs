@@ -79,6 +79,8 @@ pub struct Host<'h, 's> {
     pub(super) session: &'h mut Session,
     /// Whether the script must not write.
     pub(super) reads_only: bool,
+    /// Whether it may take memory although there is none left: it says so, or has begun to write.
+    pub(super) allows_oom: bool,
     pub(super) watch: Watch<'h>,
 }
 
@@ -105,6 +107,10 @@ impl Host<'_, '_> {
                 Ok(())
             }
             _ if command.flags.has(Flags::WRITE) && !self.watch.may_change() => Err(Stop::Killed),
+            _ if self.lacks_memory(command) => {
+                reply.error_bytes(&Error::OutOfMemory.line());
+                Ok(())
+            }
             Exec::Keys(_) | Exec::Blocking { .. } => {
                 self.check_keys(command, args)?;
                 self.run_keyed(command, args, reply);
@@ -122,6 +128,13 @@ impl Host<'_, '_> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether there is no memory for a command. A script that has written is not stopped half-way.
+    fn lacks_memory(&mut self, command: &Command) -> bool {
+        let lacks = self.around.memory_is_full && !self.allows_oom && command.flags.has(Flags::DENYOOM);
+        self.allows_oom |= command.flags.has(Flags::WRITE) && !lacks;
+        lacks
     }
 
     /// The command that a script may run.

@@ -220,6 +220,7 @@ impl Scripts {
                     scratch: &mut self.scratch,
                     session: &mut self.session,
                     reads_only: false,
+                    allows_oom: false,
                     watch: Watch::new(&self.registry, program, args),
                 };
                 self.programs.run(program, command, args, &mut host, reply)

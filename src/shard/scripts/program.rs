@@ -71,6 +71,7 @@ impl Programs {
             let name = self.function_name(args.at(1))?;
             let (_, facts) = self.engine.function(&name).expect("the function was just found");
             host.reads_only = check_mode(facts.flags, reads_only)?;
+            host.allows_oom = check_memory(facts.flags, host.around.memory_is_full)?;
             let (keys, arguments) = keys_and_arguments(args, Error::Text("ERR Bad number of keys provided"))?;
             self.engine.call_function(&name, &keys, &arguments, host, reply)
         } else {
@@ -81,6 +82,7 @@ impl Programs {
             let sha = self.script(program, args.at(1))?;
             let flags = self.engine.flags(&sha).expect("the script was just compiled");
             host.reads_only = check_mode(flags, reads_only)?;
+            host.allows_oom = check_memory(flags, host.around.memory_is_full)?;
             self.engine.run(&sha, &keys, &arguments, host, reply)
         };
         match ran {
@@ -165,6 +167,16 @@ fn check_mode(flags: ScriptFlags, reads_only: bool) -> Result<bool, Error> {
         return Err(READS_ONLY);
     }
     Ok(reads_only || promises)
+}
+
+/// Whether a program may take memory although there is none left; an error when it must not even begin.
+fn check_memory(flags: ScriptFlags, memory_is_full: bool) -> Result<bool, Error> {
+    let allows = flags.contains(ScriptFlags::ALLOW_OOM);
+    let begins = allows || flags.contains(ScriptFlags::NO_WRITES) || flags.contains(ScriptFlags::COMPATIBLE);
+    if memory_is_full && !begins {
+        return Err(Error::OutOfMemory);
+    }
+    Ok(allows)
 }
 
 fn keys_and_arguments(args: Args<'_>, no_number: Error) -> Result<(Words<'_>, Words<'_>), Error> {

@@ -221,6 +221,7 @@ mod tests {
                 subscriptions: &self.subscriptions,
                 rng: &mut self.rng,
                 shard: (ShardId(0), 2),
+                memory_is_full: false,
             };
             around.run(&mut self.space, &asker, command, args, &mut reply);
             reply.into_bytes()

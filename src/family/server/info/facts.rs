@@ -107,7 +107,7 @@ fn keys(local: &mut dyn Local, part: &mut Part) {
         }
     }
     part.fields.extend([
-        ("used_memory_dataset", used as i64),
+        ("corelane_used_bytes", used as i64),
         ("corelane_table_bytes", tables as i64),
         ("corelane_keys", keys as i64),
     ]);

@@ -88,9 +88,25 @@ fn ratio(part: i64, whole: i64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// What the data takes: entries and tables.
+/// What is in use: what the process took before it had data, entries with their tables, connections and scripts.
 fn used(facts: &Facts) -> i64 {
-    facts.number("used_memory_dataset") + facts.number("corelane_table_bytes") + facts.number("mem_clients_normal")
+    overhead(facts) + dataset(facts)
+}
+
+/// What is in use beside entries.
+fn overhead(facts: &Facts) -> i64 {
+    let others = [
+        "used_memory_startup",
+        "corelane_table_bytes",
+        "mem_clients_normal",
+        "used_memory_vm_eval",
+    ];
+    others.iter().map(|name| facts.number(name)).sum::<i64>() + scripts(facts)
+}
+
+/// What entries take.
+fn dataset(facts: &Facts) -> i64 {
+    facts.number("corelane_used_bytes") - facts.number("corelane_table_bytes")
 }
 
 fn peak(facts: &Facts) -> i64 {
@@ -119,7 +135,7 @@ fn shards(facts: &Facts, text: &mut String) {
             format_args!(
                 "corelane_shard{shard}:keys={},used_bytes={},clients={},commands={},forwarded={}",
                 number("corelane_keys"),
-                number("used_memory_dataset"),
+                number("corelane_used_bytes"),
                 number("connected_clients"),
                 number("total_commands_processed"),
                 number("corelane_forwarded_commands"),
@@ -224,16 +240,12 @@ const MEMORY: &[Field] = &[
     From("used_memory_peak_perc", |facts| {
         format!("{:.2}%", 100.0 * ratio(used(facts), peak(facts)))
     }),
-    From("used_memory_overhead", |facts| {
-        (used(facts) - facts.number("used_memory_dataset")).to_string()
-    }),
-    Fixed("used_memory_startup", "0"),
-    Fact("used_memory_dataset", "0"),
+    From("used_memory_overhead", |facts| overhead(facts).to_string()),
+    Fact("used_memory_startup", "0"),
+    From("used_memory_dataset", |facts| dataset(facts).to_string()),
     From("used_memory_dataset_perc", |facts| {
-        format!(
-            "{:.2}%",
-            100.0 * ratio(facts.number("used_memory_dataset"), used(facts))
-        )
+        let net = used(facts) - facts.number("used_memory_startup");
+        format!("{:.2}%", 100.0 * ratio(dataset(facts), net))
     }),
     From("allocator_allocated", |facts| used(facts).to_string()),
     From("allocator_active", |facts| facts.number("used_memory_rss").to_string()),
