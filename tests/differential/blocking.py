@@ -74,8 +74,7 @@ def _feeding(rng, kind, state):
         inner = [_feed(rng, kind, state) for _ in range(rng.choice([2, 3]))]
         return ["D: MULTI", *(f"D: {line}" for line in inner), "D: EXEC"]
     if rng.random() < 0.1:
-        one, two = rng.sample(KEYS, 2)
-        return [f"D: {rng.choice([f'RENAME {one} {two}', f'COPY {one} {two} REPLACE', f'DEL {one} {two}', f'SET {one} string', 'FLUSHALL'])}"]
+        return [f"D: {_upheaval(rng, kind)}"]
     return [f"D: {_feed(rng, kind, state)}"]
 
 
@@ -87,4 +86,29 @@ def _feed(rng, kind, state):
         return rng.choice([f"RPUSH {key} {values}", f"LPUSH {key} {values}", f"LMOVE {other} {key} LEFT RIGHT", f"LPOP {key}", f"LLEN {key}"])
     if kind == "zset":
         return rng.choice([f"ZADD {key} 1 a{state['ms']} 2 b", f"ZINCRBY {key} 3 m", f"ZUNIONSTORE {key} 2 {key} {other}", f"ZPOPMIN {key}", f"ZCARD {key}"])
-    return rng.choice([f"XADD {key} {state['ms']}-1 f v", f"XADD {key} {state['ms']}-1 f v", f"XLEN {key}", f"XGROUP CREATE {key} g $ MKSTREAM", f"XTRIM {key} MAXLEN 1", f"XGROUP DESTROY {key} g" if rng.random() < 0.2 else f"XLEN {key}"])
+    return _feed_stream(rng, key, state["ms"])
+
+
+def _upheaval(rng, kind):
+    """A command after which keys are others, or no more there."""
+    one, two = rng.sample(KEYS, 2)
+    # In which order the keys of an exchanged database are looked at is free: only readers do not take what others wait for.
+    exchange = ["SWAPDB 0 1"] if kind == "stream" else []
+    return rng.choice([f"RENAME {one} {two}", f"COPY {one} {two} REPLACE", f"DEL {one} {two}", f"SET {one} string", "FLUSHALL", f"MOVE {one} 1", *exchange])
+
+
+def _feed_stream(rng, key, ms):
+    # No group is set back while somebody may wait for it: that wakes here at once, in Valkey with the next entry.
+    adding = [f"XADD {key} {ms}-1 f v"] * 6 + [f"XADD {key} MAXLEN {rng.randrange(3)} {ms}-1 f v", _script("XADD", key, f"{ms}-1", "f", "v")]
+    making = [f"XGROUP CREATE {key} g $ MKSTREAM"] * 3 + [f"XGROUP CREATE {key} g 0 MKSTREAM", f"XGROUP SETID {key} g {rng.choice(['$', ms, '+'])}"]
+    ending = [f"XGROUP DESTROY {key} g", _script("DEL", key), f"EXPIRE {key} 0"]
+    others = [
+        f"XTRIM {key} MAXLEN 1", f"XDEL {key} {ms - 1}-1", f"XSETID {key} {ms}-0", f"XACK {key} g {ms - 1}-1", f"XLEN {key}", f"XPENDING {key} g",
+        f"XREADGROUP GROUP g w COUNT 1 STREAMS {key} >", f"XAUTOCLAIM {key} g w 0 0 COUNT 2", f"XGROUP DELCONSUMER {key} g x", f"XINFO GROUPS {key}",
+    ]
+    pools = [adding] * 5 + [making] * 2 + [others] * 3 + ([ending] if rng.random() < 0.4 else [])
+    return rng.choice(rng.choice(pools))
+
+
+def _script(*words):
+    return f"EVAL \"return redis.call({', '.join(repr(word) for word in words)})\" 1 {words[1]}"

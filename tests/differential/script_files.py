@@ -8,7 +8,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "scripts"
 SESSIONS = ("connection", "transactions", "pubsub", "server")
-BLOCKING = ("blocking",)
+BLOCKING = ("blocking", "streams")
 # Of features that a server may not have yet: each file is a suite of its own.
 FEATURES = ("notifications", "scripting")
 

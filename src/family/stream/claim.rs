@@ -177,7 +177,9 @@ fn xclaim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let until_ms = idle_until(now, idle_ms);
     let Stream { log, groups } = ctx.keys.stream_mut(key)?.expect("the stream was just found");
     let group = groups.get_mut(name).expect("the group was just found");
-    group.last_id = group.last_id.max(options.last_id);
+    if options.last_id > group.last_id {
+        (group.last_id, group.entries_read) = (options.last_id, log.entries_read_to(options.last_id));
+    }
     let (consumer, made) = see_consumer(group, args.at(3), now);
     let mark = ctx.reply.len();
     let (mut claimed, mut dirty) = (0, 0);

@@ -120,11 +120,11 @@ impl Options {
         Ok(options)
     }
 
-    /// How many entries a group that has got everything up to `id` has read: what was said, else what is known.
+    /// How many entries a group that has got everything up to `id` has read: what was said, else what is known for good.
     fn entries_read(&self, stream: &Stream, id: StreamId) -> Option<u64> {
         match self.entries_read.map(u64::try_from) {
             Some(Ok(told)) => Some(told),
-            _ => stream.log.entries_ever_to(id),
+            _ => stream.log.entries_read_to(id),
         }
     }
 }
@@ -182,7 +182,12 @@ fn group_of<'k>(ctx: &'k mut Context<'_>, args: Args<'_>) -> Result<&'k mut Grou
 fn set_id(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let options = Options::parse(args, false)?;
     let stream = stream_of(ctx, args)?;
-    let id = position(args, Some(stream))?;
+    let id = match args.at(4) {
+        // As in Valkey, not for CREATE.
+        b"-" => StreamId::MIN,
+        b"+" => StreamId::MAX,
+        _ => position(args, Some(stream))?,
+    };
     let entries_read = options.entries_read(stream, id);
     let group = group_of(ctx, args)?;
     (group.last_id, group.entries_read) = (id, entries_read);

@@ -126,7 +126,7 @@ fn write_progress(reply: &mut Reply, log: &Log, group: &Group) {
     reply.bulk(b"last-delivered-id");
     write_id(reply, group.last_id);
     reply.bulk(b"entries-read");
-    match group.entries_read {
+    match group.entries_read.or_else(|| log.entries_ever_to(group.last_id)) {
         Some(count) => reply.int(count as i64),
         None => reply.null(),
     }

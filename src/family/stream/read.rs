@@ -373,7 +373,7 @@ fn deliver(
         }
     });
     group.last_id = last;
-    group.entries_read = log.entries_ever_to(last);
+    group.entries_read = log.entries_read_to(last);
     if !reading.no_ack {
         group.consumer_mut(consumer).active_ms = now.0;
     }

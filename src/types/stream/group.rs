@@ -116,7 +116,7 @@ impl Consumer {
 pub struct Group {
     /// The id of the last entry that was delivered.
     pub last_id: StreamId,
-    /// How many entries the stream had ever got up to that one, when that is known.
+    /// How many entries the stream had ever got up to that one, when that is known for good, or was said.
     pub entries_read: Option<u64>,
     pending: Tree<Pending>,
     names: BTreeMap<Box<[u8]>, ConsumerId>,

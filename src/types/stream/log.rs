@@ -321,6 +321,14 @@ impl Log {
         Some(self.entries_added.saturating_sub(behind))
     }
 
+    /// As [`Log::entries_ever_to`], unless entries to come may still change it.
+    pub fn entries_read_to(&self, id: StreamId) -> Option<u64> {
+        if id > self.last_id {
+            return None;
+        }
+        self.entries_ever_to(id)
+    }
+
     fn appended_to(&self, id: StreamId) -> Option<u64> {
         if id >= self.last_id {
             return Some(self.appended);

@@ -1,5 +1,7 @@
 //! The stream commands against replies and events of Valkey 9.1.2.
 
+mod progress;
+
 use crate::family::testing::{Bench, check_script};
 
 #[test]
