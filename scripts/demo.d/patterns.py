@@ -14,6 +14,7 @@ def tell(story, connect):
         wake_up(story, client, connect)
         reliable_queue(story, client)
         priority_bump(story, client)
+        two_services(story, client)
         fire_and_forget(story, client)
 
 
@@ -92,6 +93,39 @@ def priority_bump(story, client):
     raised = [tuple(before[0]), score, tuple(after[0])]
     story.check("the raised flight is first", raised == [("CL403", 30.0), 35.0, ("CL401", 35.0)], raised)
     client.delete("urgency")
+
+
+def two_services(story, client):
+    """A stream of seats with two groups; what a dead consumer held is taken over, and nothing is lost."""
+    story.chapter("Two services for each seat: XREADGROUP, XPENDING, XCLAIM, XACK")
+    seats = [f"{row}{letter}" for row in range(1, 6) for letter in "ABCD"]
+    client.delete("seats")
+    served = {"meals": [], "cleaning": []}
+    for group in served:
+        client.xgroup_create("seats", group, id="0", mkstream=True)
+    for seat in seats:
+        client.xadd("seats", {"seat": seat})
+
+    def serve(group, entries):
+        for entry, fields in entries:
+            if client.xack("seats", group, entry):
+                served[group].append(fields["seat"])
+
+    dead = client.xreadgroup("meals", "trolley-1", {"seats": ">"}, count=6)
+    story.fact(f"trolley-1 dies with {len(dead[0][1])} meals in its hands")
+    for group in served:
+        while got := client.xreadgroup(group, "steady", {"seats": ">"}, count=4):
+            serve(group, got[0][1])
+    left = client.xpending("seats", "meals")
+    story.fact(f"pending for meals: {left['pending']} of {left['consumers'][0]['name']}; for cleaning: {client.xpending('seats', 'cleaning')['pending']}")
+    held = client.xpending_range("seats", "meals", "-", "+", 10, consumername="trolley-1")
+    serve("meals", client.xclaim("seats", "meals", "trolley-2", 0, [each["message_id"] for each in held]))
+    story.fact(f"trolley-2 claims and serves {len(held)}")
+    complete = all(sorted(done) == sorted(seats) for done in served.values())
+    story.check("every seat got its meal and was cleaned, once", complete, served)
+    progress = [(each["name"], each["pending"], each["lag"]) for each in client.xinfo_groups("seats")]
+    story.check("nothing is pending or left to deliver", progress == [("cleaning", 0, 0), ("meals", 0, 0)], progress)
+    client.delete("seats")
 
 
 def fire_and_forget(story, client):

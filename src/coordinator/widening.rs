@@ -58,11 +58,12 @@ impl Node {
 
     fn serve_place(&mut self, tx: &mut Tx, db: DbIndex, key: &[u8]) {
         let owner = self.router.shard(key).index();
+        let now = self.shard.now.unix_ms();
         for waiter in tx.waiters[owner].in_line(db, key) {
             let Some(Holdings::Whole(spaces)) = &tx.holdings else {
                 unreachable!("who waits is lent with the whole keyspace")
             };
-            if is_ready(&waiter, spaces[owner].db(db).get(key), key) && waiter.claim.take() {
+            if is_ready(&waiter, spaces[owner].db(db).get(key), key, now) && waiter.claim.take() {
                 let told = self.serve_in(tx, waiter);
                 match tx.served.iter_mut().find(|(shard, _)| shard.index() == owner) {
                     Some((_, group)) => group.push(told),

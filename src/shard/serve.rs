@@ -6,6 +6,7 @@ use super::locks::{Ticket, places};
 use super::message::{Claim, Message, Outbox, Parcel, Reach, Registration, Served, Waiter, Woken};
 use super::state::{Parked, Shard};
 use crate::base::id::{DbIndex, TxId};
+use crate::base::time::UnixMillis;
 use crate::command::{Attempt, Change, Class, Exec};
 use crate::keyspace::{Entry, Upheaval};
 use crate::protocol::reply::Reply;
@@ -69,13 +70,26 @@ impl Shard {
         }
     }
 
+    /// Clients that wait for what time alone may bring are looked at.
+    pub fn look_at_the_time(&mut self, out: &mut Outbox) {
+        let places = self.waiters.places_by_time();
+        if places.is_empty() {
+            return;
+        }
+        self.effects
+            .changes
+            .extend(places.iter().map(|(db, key)| look(*db, key)));
+        self.settle(out);
+    }
+
     fn serve_key(&mut self, db: DbIndex, key: &[u8], out: &mut Outbox) {
         while let Some(space) = self.keyspace.as_deref() {
             if self.locks.has_first(key) {
                 return;
             }
             let entry = space.db(db).get(key);
-            let fits = |waiter: &Waiter| is_ready(waiter, entry, key);
+            let now = self.now.unix_ms();
+            let fits = |waiter: &Waiter| is_ready(waiter, entry, key, now);
             let Some(waiter) = self.waiters.first(db, key, fits).cloned() else {
                 return;
             };
@@ -177,9 +191,9 @@ impl Shard {
 }
 
 /// Whether a client that waits for `key` can be served now that `entry` is there.
-pub fn is_ready(waiter: &Waiter, entry: Option<&Entry>, key: &[u8]) -> bool {
+pub fn is_ready(waiter: &Waiter, entry: Option<&Entry>, key: &[u8], now: UnixMillis) -> bool {
     match (waiter.command.waiting, waiter.command.exec) {
-        (Some(waiting), _) => (waiting.ready)(entry, key, waiter.args.as_args()),
+        (Some(waiting), _) => (waiting.ready)(entry, key, waiter.args.as_args(), now),
         (None, Exec::Blocking { waits_for, .. }) => entry.is_some_and(|entry| entry.kind() == waits_for),
         (None, _) => false,
     }

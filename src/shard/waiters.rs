@@ -1,6 +1,6 @@
 //! Blocked clients of one shard, by the keys they wait for, in order of arrival. Knows no value and serves nobody.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{Equivalent, HashMap};
 
@@ -27,6 +27,12 @@ pub struct Waiters {
     by_key: HashMap<Place, VecDeque<(Arrival, ClientId)>>,
     last: i64,
     first: i64,
+    /// How many clients wait for what time alone may bring.
+    by_time_len: usize,
+}
+
+fn waits_for_time(waiter: &Waiter) -> bool {
+    waiter.command.waits_for_time(waiter.args.as_args())
 }
 
 /// A borrowed [`Place`], for lookups without a copy of the key.
@@ -69,6 +75,7 @@ impl Waiters {
             let place = queue.partition_point(|(earlier, _)| *earlier < arrival);
             queue.insert(place, (arrival, client));
         }
+        self.by_time_len += usize::from(waits_for_time(&waiter));
         let replaced = self.clients.insert(client, Registered { waiter, keys, arrival });
         debug_assert!(replaced.is_none(), "a client waits for one command at a time");
     }
@@ -81,6 +88,7 @@ impl Waiters {
     /// Removes a client; answers the keys it waited for.
     pub fn remove(&mut self, client: ClientId) -> Option<Vec<Box<[u8]>>> {
         let Registered { waiter, keys, arrival } = self.clients.remove(&client)?;
+        self.by_time_len -= usize::from(waits_for_time(&waiter));
         for key in &keys {
             let place = (waiter.asker.db, key.clone());
             let queue = self.by_key.get_mut(&place).expect("a registered key has a queue");
@@ -144,6 +152,22 @@ impl Waiters {
             .into_iter()
             .flatten()
             .for_each(|(_, client)| visit(&self.clients[client].waiter));
+    }
+
+    /// The keys for which clients wait that time alone may serve; O(1) when there are none, else O(clients).
+    pub fn places_by_time(&self) -> Vec<Place> {
+        if self.by_time_len == 0 {
+            return Vec::new();
+        }
+        let waiting = self
+            .clients
+            .values()
+            .filter(|registered| waits_for_time(&registered.waiter));
+        let places = waiting.flat_map(|registered| {
+            let db = registered.waiter.asker.db;
+            registered.keys.iter().map(move |key| (db, key.clone()))
+        });
+        places.collect::<BTreeSet<Place>>().into_iter().collect()
     }
 
     /// All keys that are waited for.

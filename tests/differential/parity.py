@@ -25,6 +25,9 @@ GETKEYS_SHOWN = 20
 OF_THIS_RUN = ("port", "dir", "pidfile", "logfile")
 # Safe defaults of our own (docs/differences.md) and what the harness starts each server with.
 INTENDED = ("bind", "enable-debug-command")
+# What we have beyond the peer (docs/differences.md): commands, and arguments of its commands by their names.
+BEYOND = {"xackdel", "xcfgset", "xdelex", "xnack"}
+ARGUMENTS_BEYOND = {"xadd": {"condition", "idmp"}, "xreadgroup": {"min-idle-time"}, "xtrim": {"condition"}}
 NUMBERED = ("cmdstat_", "errorstat_", "latency_percentiles_", "db", "module:", "slave")
 
 
@@ -60,6 +63,16 @@ def _without(value, names):
     if isinstance(value, list):
         return sorted(value) if value and all(isinstance(each, str) for each in value) else [_without(item, names) for item in value]
     return value
+
+
+def _common(name, doc):
+    """The entry of a command without the arguments that only we have, all of which must be there."""
+    beyond = ARGUMENTS_BEYOND.get(name, set())
+    arguments = doc.get("arguments", [])
+    kept = [each for each in arguments if each["name"] not in beyond]
+    if len(kept) + len(beyond) != len(arguments):
+        return doc
+    return {**doc, "arguments": kept}
 
 
 def _order_of(text):
@@ -115,7 +128,7 @@ class Parity:
         ours, theirs = (self._docs_by_name(each) for each in (self.ours, self.theirs))
         for name in sorted(ours):
             if name in theirs:
-                self.check(name, docs_facts(ours[name]), docs_facts(theirs[name]))
+                self.check(name, docs_facts(ours[name]), docs_facts(_common(name, theirs[name])))
         return {name: doc.get("group", "?") for name, doc in ours.items()}
 
     def _docs_by_name(self, connection):
@@ -217,6 +230,8 @@ def main(argv):
         print(f"missing fields of INFO: {' '.join(fields)}")
     if extra:
         print(f"only here: {' '.join(extra)}")
+    if options.corelane != "valkey":
+        parity.failures += [(name, "is here or there only") for name in sorted(set(extra) ^ BEYOND)]
     if directives:
         print(f"directives only here: {' '.join(directives)}")
     if options.complete:

@@ -1,5 +1,7 @@
 //! XADD: appending entries.
 
+use super::production::{PRODUCTION, Token};
+use super::references::REFERENCES;
 use super::trim::{TRIM, TrimOptions, Trimming};
 use super::{INVALID_ID, UPDATES, limits, write_id};
 use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
@@ -19,6 +21,8 @@ pub const COMMANDS: &[Command] = &[
         .args(&[
             Arg::key("key", 0),
             Arg::word("nomkstream", "NOMKSTREAM").since("6.2.0").optional(),
+            REFERENCES,
+            PRODUCTION,
             Arg::block("trim", TRIM).optional(),
             Arg::one_of("id-selector", &[Arg::word("auto-id", "*"), Arg::string("id")]),
             Arg::block("data", &[Arg::string("field"), Arg::string("value")]).multiple(),
@@ -30,6 +34,8 @@ pub const COMMANDS: &[Command] = &[
                 "The NOMKSTREAM option, the MINID trimming strategy and the LIMIT option.",
             ),
             ("7.0.0", "The form <ms>-* of an id."),
+            ("8.2.0", "The KEEPREF, DELREF and ACKED options."),
+            ("8.6.0", "The IDMP and IDMPAUTO options."),
         ])
         .run(Exec::Keys(xadd)),
     Command::new("XSETID", "Sets the last id of a stream.", Group::Stream)
@@ -58,8 +64,9 @@ pub const COMMANDS: &[Command] = &[
 const ENTRY_BYTES_MAX: usize = 1 << 30;
 
 /// The words of XADD, read.
-struct Addition {
+struct Addition<'a> {
     no_make: bool,
+    token: Option<Token<'a>>,
     trimming: Option<Trimming>,
     /// None for an id by the clock.
     id: Option<Spelled>,
@@ -67,16 +74,20 @@ struct Addition {
     fields: usize,
 }
 
-impl Addition {
-    fn parse(args: Args<'_>, config: &Config) -> Result<Self, Error> {
+impl<'a> Addition<'a> {
+    fn parse(args: Args<'a>, config: &Config) -> Result<Self, Error> {
         let mut options = TrimOptions::default();
-        let (mut no_make, mut id) = (false, None);
+        let (mut no_make, mut id, mut token) = (false, None, None);
         let mut at = 2;
         while at < args.len() && args.at(at) != b"*" {
             match options.take(args, at)? {
                 0 if args.is(at, "NOMKSTREAM") => {
                     no_make = true;
                     at += 1;
+                }
+                0 if let Some((taken, words)) = Token::take(args, at, token.is_some())? => {
+                    token = Some(taken);
+                    at += words;
                 }
                 0 => {
                     id = Some(Spelled::parse(args.at(at)).ok_or(INVALID_ID)?);
@@ -86,6 +97,11 @@ impl Addition {
             }
         }
         let trimming = options.finish(config)?;
+        if token.is_some() && id.is_some() {
+            return Err(Error::Text(
+                "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs",
+            ));
+        }
         let fields = at + 1;
         if fields >= args.len() || !(args.len() - fields).is_multiple_of(2) {
             return Err(Error::Arity("xadd".into()));
@@ -95,6 +111,7 @@ impl Addition {
         }
         Ok(Addition {
             no_make,
+            token,
             trimming,
             id,
             fields,
@@ -135,11 +152,24 @@ fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.reply.null();
         return Ok(());
     }
+    let token = addition.token.map(|token| token.spelled(pairs.clone()));
+    if let Some((producer, token)) = &token
+        && let Some(stream) = ctx.keys.stream_mut(key)?
+        && let Some(production) = &mut stream.production
+        && let Some(id) = production.duplicate(producer, token, now_ms as i64)
+    {
+        write_id(ctx.reply, id);
+        return Ok(());
+    }
     // A stream that has just been made takes any id but 0-0, so that no error leaves it behind.
     let stream = ctx.keys.stream_or_create(key)?;
     let id = addition.id(Some(&stream.log), now_ms)?;
     stream.log.push(id, pairs, limits);
-    let trimmed = addition.trimming.map_or(0, |trimming| trimming.apply(&mut stream.log));
+    if let Some((producer, token)) = token {
+        let production = stream.production.get_or_insert_default();
+        production.remember(producer, &token, id, now_ms as i64);
+    }
+    let trimmed = addition.trimming.map_or(0, |trimming| trimming.apply(stream));
     ctx.keys.changed(key, Class::Stream, "xadd");
     if trimmed > 0 {
         ctx.keys.event(key, Class::Stream, "xtrim");

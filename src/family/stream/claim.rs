@@ -175,7 +175,7 @@ fn xclaim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         only_ids: options.only_ids,
     };
     let until_ms = idle_until(now, idle_ms);
-    let Stream { log, groups } = ctx.keys.stream_mut(key)?.expect("the stream was just found");
+    let Stream { log, groups, .. } = ctx.keys.stream_mut(key)?.expect("the stream was just found");
     let group = groups.get_mut(name).expect("the group was just found");
     if options.last_id > group.last_id {
         (group.last_id, group.entries_read) = (options.last_id, log.entries_read_to(options.last_id));
@@ -231,7 +231,7 @@ fn xautoclaim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let start = start_at(args, 5)?;
     let (count, only_ids) = auto_options(args)?;
     let mut claimed = Reply::new(Vec::new(), ctx.reply.resp());
-    let Stream { log, groups } = stream_with_group(ctx, key, name)?;
+    let Stream { log, groups, .. } = stream_with_group(ctx, key, name)?;
     if count > COUNT_OF_ALL_MEMORY {
         return Err(Error::Text(
             "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",

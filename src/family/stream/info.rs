@@ -5,7 +5,7 @@ use crate::command::syntax::write_help;
 use crate::command::{Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group as Docs, Key, KeyFlags, Ran};
 use crate::protocol::reply::Reply;
 use crate::types::Stream;
-use crate::types::stream::{ConsumerId, Entry, Flow, Group, Log, StreamId};
+use crate::types::stream::{ConsumerId, Entry, Flow, Group, Log, Production, StreamId};
 
 /// XINFO.
 pub const COMMANDS: &[Command] = &[
@@ -151,10 +151,12 @@ fn full_count(args: Args<'_>) -> Result<Option<usize>, Error> {
 }
 
 fn stream(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
+    let now_ms = ctx.keys.now_ms().0;
     let (stream, reply) = found(ctx, args)?;
     let full = full_count(args)?;
     let log = &stream.log;
-    reply.map(if full.is_some() { 9 } else { 10 });
+    let known = if stream.production.is_some() { 6 } else { 0 };
+    reply.map(known + if full.is_some() { 9 } else { 10 });
     reply.bulk(b"length");
     reply.count(log.len() as usize);
     reply.bulk(b"radix-tree-keys");
@@ -169,6 +171,9 @@ fn stream(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     reply.count(log.entries_added() as usize);
     reply.bulk(b"recorded-first-entry-id");
     write_id(reply, log.first().map_or(StreamId::MIN, |entry| entry.id));
+    if let Some(production) = &stream.production {
+        write_production(reply, production, now_ms);
+    }
     if let Some(count) = full {
         write_contents(reply, stream, count);
     } else {
@@ -183,6 +188,23 @@ fn stream(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         }
     }
     Ok(())
+}
+
+/// What producers have added: six fields.
+fn write_production(reply: &mut Reply, production: &Production, now_ms: i64) {
+    let (memory, tally) = (production.memory(), production.tally(now_ms));
+    let fields = [
+        ("idmp-duration", memory.duration_s),
+        ("idmp-maxsize", memory.tokens_max as u64),
+        ("pids-tracked", tally.producers as u64),
+        ("iids-tracked", tally.tokens as u64),
+        ("iids-added", tally.added),
+        ("iids-duplicates", tally.duplicates),
+    ];
+    for (name, number) in fields {
+        reply.bulk(name.as_bytes());
+        reply.int(number as i64);
+    }
 }
 
 /// Counts what is written, up to `count`.
@@ -207,12 +229,16 @@ fn write_contents(reply: &mut Reply, stream: &Stream, count: usize) {
     reply.bulk(b"groups");
     reply.array(stream.groups.len());
     for (name, group) in &stream.groups {
-        reply.map(7);
+        reply.map(if group.released_len() > 0 { 8 } else { 7 });
         reply.bulk(b"name");
         reply.bulk(name);
         write_progress(reply, &stream.log, group);
         reply.bulk(b"pel-count");
         reply.count(group.pending_len());
+        if group.released_len() > 0 {
+            reply.bulk(b"nacked-count");
+            reply.count(group.released_len());
+        }
         reply.bulk(b"pending");
         let (mark, mut written) = (reply.len(), 0);
         group.walk(StreamId::MIN, u64::MAX, &mut |id, pending| {

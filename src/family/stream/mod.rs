@@ -5,8 +5,11 @@ mod claim;
 mod group;
 mod info;
 mod pending;
+mod production;
 mod range;
 mod read;
+mod references;
+mod release;
 mod remove;
 #[cfg(test)]
 mod tests;
@@ -26,8 +29,11 @@ pub const COMMANDS: &[&[Command]] = &[
     group::COMMANDS,
     info::COMMANDS,
     pending::COMMANDS,
+    production::COMMANDS,
     range::COMMANDS,
     read::COMMANDS,
+    references::COMMANDS,
+    release::COMMANDS,
     remove::COMMANDS,
     trim::COMMANDS,
 ];
@@ -179,6 +185,18 @@ fn write_id(reply: &mut Reply, id: StreamId) {
 /// Writes an entry: its id, its fields and values.
 fn write_entry(reply: &mut Reply, entry: Entry<'_>) {
     reply.array(2);
+    write_body(reply, entry);
+}
+
+/// Writes an entry with how long it has been idle in milliseconds, and how often it had been delivered.
+fn write_claimed(reply: &mut Reply, entry: Entry<'_>, idle_ms: i64, count: u64) {
+    reply.array(4);
+    write_body(reply, entry);
+    reply.int(idle_ms);
+    reply.int(count as i64);
+}
+
+fn write_body(reply: &mut Reply, entry: Entry<'_>) {
     write_id(reply, entry.id);
     let pairs = entry.pairs();
     reply.array(2 * pairs.len());

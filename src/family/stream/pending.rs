@@ -150,7 +150,7 @@ fn write_filtered(reply: &mut Reply, group: &Group, filters: &Filters<'_>, now_m
         reply.array(4);
         write_id(reply, id);
         reply.bulk(group.name(pending.consumer()));
-        reply.int((now_ms - pending.time_ms() as i64).max(0));
+        reply.int(pending.idle_ms(now_ms));
         reply.int(pending.count() as i64);
         written += 1;
         Flow::Continue(())

@@ -1,6 +1,8 @@
 //! XREAD and XREADGROUP: what has been added behind an id, or what a group has not got yet, at once or when there is some.
 
-use super::{id_at, made_consumer, no_key_or_group, see_consumer, unix_ms, write_entry, write_id};
+use super::{
+    id_at, idle_until, made_consumer, no_key_or_group, see_consumer, unix_ms, write_claimed, write_entry, write_id,
+};
 use crate::base::time::UnixMillis;
 use crate::command::args::OwnedArgs;
 use crate::command::waiting::{Look, Waiting};
@@ -9,7 +11,7 @@ use crate::command::{
 };
 use crate::keyspace::Entry as Stored;
 use crate::protocol::reply::Reply;
-use crate::types::stream::{ConsumerId, Flow, Group, Log, Pending, StreamId};
+use crate::types::stream::{ConsumerId, Entry, Flow, Group, Log, Pending, StreamId};
 use crate::types::{Kind, Stream};
 
 /// XREAD and XREADGROUP.
@@ -28,6 +30,7 @@ pub const COMMANDS: &[Command] = &[
     .args(&[COUNT, BLOCK, STREAMS])
     .waiting(&Waiting {
         ready: is_read_ready,
+        by_time: |_| false,
         fixed: Some(fixed_ids),
         needs_all_keys: false,
     })
@@ -53,11 +56,13 @@ pub const COMMANDS: &[Command] = &[
         Arg::block("group-block", &[Arg::string("group"), Arg::string("consumer")]).token("GROUP"),
         COUNT,
         BLOCK,
+        Arg::integer("min-idle-time").token("CLAIM").since("8.4.0").optional(),
         Arg::word("noack", "NOACK").optional(),
         STREAMS,
     ])
     .waiting(&Waiting {
         ready: is_group_ready,
+        by_time: claims,
         fixed: None,
         needs_all_keys: true,
     })
@@ -88,6 +93,8 @@ struct Reading<'a> {
     /// The names of a group and of its consumer.
     group: Option<(&'a [u8], &'a [u8])>,
     no_ack: bool,
+    /// What has been pending for so many milliseconds is claimed.
+    claim_ms: Option<i64>,
     /// The word of the first key.
     first: usize,
     streams: usize,
@@ -100,6 +107,7 @@ impl<'a> Reading<'a> {
             timeout_s: None,
             group: None,
             no_ack: false,
+            claim_ms: None,
             first: 0,
             streams: 0,
         };
@@ -129,6 +137,9 @@ impl<'a> Reading<'a> {
                 }
                 reading.group = Some((args.at(at + 1), args.at(at + 2)));
                 at += 3;
+            } else if more > 0 && args.is(at, "CLAIM") {
+                reading.claim_ms = Some(min_idle(args, at + 1, in_group)?);
+                at += 2;
             } else if args.is(at, "NOACK") {
                 if !in_group {
                     return Err(Error::Text(
@@ -164,6 +175,21 @@ impl<'a> Reading<'a> {
         reply.null_array();
         Attempt::Served
     }
+}
+
+/// Word `at` as the time after which what is pending is claimed.
+fn min_idle(args: Args<'_>, at: usize, in_group: bool) -> Result<i64, Error> {
+    if !in_group {
+        return Err(Error::Text(
+            "ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.",
+        ));
+    }
+    let any = i64::MIN..=i64::MAX;
+    let idle_ms = args.int_in(at, any, Error::Text("ERR min-idle-time is not an integer"))?;
+    if idle_ms < 0 {
+        return Err(Error::Text("ERR min-idle-time must be a positive integer"));
+    }
+    Ok(idle_ms)
 }
 
 #[cold]
@@ -212,7 +238,7 @@ fn xread(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
             continue;
         };
         let mark = begin(ctx.reply, key);
-        let written = write_range(ctx.reply, &stream.log, from, reading.count, &mut |_| {});
+        let written = write_range(ctx.reply, &stream.log, from, reading.count, &write_entry, &mut |_| {});
         ctx.reply.array_at(mark, written);
         served += 1;
     }
@@ -231,10 +257,17 @@ fn begin(reply: &mut Reply, key: &[u8]) -> usize {
 }
 
 /// Writes up to `count` entries from `from` on, telling the id of each; answers how many.
-fn write_range(reply: &mut Reply, log: &Log, from: StreamId, count: usize, told: &mut dyn FnMut(StreamId)) -> usize {
+fn write_range(
+    reply: &mut Reply,
+    log: &Log,
+    from: StreamId,
+    count: usize,
+    write: &dyn Fn(&mut Reply, Entry<'_>),
+    told: &mut dyn FnMut(StreamId),
+) -> usize {
     let mut written = 0;
     log.range(from, StreamId::MAX, &mut |entry| {
-        write_entry(reply, entry);
+        write(reply, entry);
         told(entry.id);
         written += 1;
         if written < count {
@@ -247,7 +280,7 @@ fn write_range(reply: &mut Reply, log: &Log, from: StreamId, count: usize, told:
 }
 
 /// Whether the stream at `key` has something behind the id that the words give it.
-fn is_read_ready(stored: Option<&Stored>, key: &[u8], args: Args<'_>) -> bool {
+fn is_read_ready(stored: Option<&Stored>, key: &[u8], args: Args<'_>, _: UnixMillis) -> bool {
     let Some(log) = stored.and_then(Stored::stream).map(|stream| &stream.log) else {
         return false;
     };
@@ -331,23 +364,34 @@ fn read_for_group(
     reading: &Reading<'_>,
 ) -> Result<bool, Error> {
     let now = ctx.keys.now_ms();
-    let Some(Stream { log, groups }) = ctx.keys.stream_mut(key)? else {
+    let Some(Stream { log, groups, .. }) = ctx.keys.stream_mut(key)? else {
         return Ok(false);
     };
     let Some(group) = groups.get_mut(group) else {
         return Ok(false);
     };
     let (found, made) = see_consumer(group, consumer, now);
-    let serves = after != NEW || log.has_after(group.last_id);
+    let start = ctx.reply.len();
+    let mark = begin(ctx.reply, key);
+    let written = if after == NEW {
+        let claimed = claim(ctx.reply, log, group, found, now, reading);
+        let left = reading.count - claimed;
+        let news = left > 0 && log.has_after(group.last_id);
+        claimed
+            + if news {
+                deliver(ctx.reply, log, group, found, now, reading, left)
+            } else {
+                0
+            }
+    } else {
+        recall(ctx.reply, log, group, found, now, after, reading.count)
+    };
+    let serves = after != NEW || written > 0;
     if serves {
-        let mark = begin(ctx.reply, key);
-        let written = if after == NEW {
-            deliver(ctx.reply, log, group, found, now, reading)
-        } else {
-            recall(ctx.reply, log, group, found, now, after, reading.count)
-        };
         ctx.reply.array_at(mark, written);
         ctx.keys.effects.dirty += 1;
+    } else {
+        ctx.reply.truncate(start);
     }
     if made {
         made_consumer(ctx, key);
@@ -355,8 +399,9 @@ fn read_for_group(
     Ok(serves)
 }
 
-/// Writes what the group has not got yet and records it as pending; answers how many entries.
-fn deliver(
+/// Claims what has been pending for as long as CLAIM says, the oldest first, and writes it; answers how many entries. What is pending though its
+/// entry is gone is forgotten.
+fn claim(
     reply: &mut Reply,
     log: &Log,
     group: &mut Group,
@@ -364,9 +409,54 @@ fn deliver(
     now: UnixMillis,
     reading: &Reading<'_>,
 ) -> usize {
+    let Some(until_ms) = reading.claim_ms.and_then(|idle_ms| idle_until(now, idle_ms)) else {
+        return 0;
+    };
+    let (mut found, mut gone) = (Vec::new(), Vec::new());
+    group.oldest(until_ms, &mut |id, pending| {
+        match log.get(id) {
+            Some(entry) => found.push((entry, pending)),
+            None => gone.push(id),
+        }
+        if found.len() < reading.count {
+            Flow::Continue(())
+        } else {
+            Flow::Break(())
+        }
+    });
+    for id in gone {
+        group.remove(id);
+    }
+    for (entry, pending) in &found {
+        write_claimed(reply, *entry, pending.idle_ms(now.0), pending.count());
+        let count = pending.count().saturating_add(1);
+        group.put(entry.id, Pending::new(consumer, unix_ms(now), count));
+    }
+    if !found.is_empty() {
+        group.consumer_mut(consumer).active_ms = now.0;
+    }
+    found.len()
+}
+
+/// Writes up to `count` entries that the group has not got yet and records them as pending; answers how many entries.
+fn deliver(
+    reply: &mut Reply,
+    log: &Log,
+    group: &mut Group,
+    consumer: ConsumerId,
+    now: UnixMillis,
+    reading: &Reading<'_>,
+    count: usize,
+) -> usize {
     let from = group.last_id.next().expect("there are entries behind it");
     let mut last = group.last_id;
-    let written = write_range(reply, log, from, reading.count, &mut |id| {
+    let claims = reading.claim_ms.is_some();
+    let write = |reply: &mut Reply, entry: Entry<'_>| match claims {
+        // Never delivered before.
+        true => write_claimed(reply, entry, 0, 0),
+        false => write_entry(reply, entry),
+    };
+    let written = write_range(reply, log, from, count, &write, &mut |id| {
         last = id;
         if !reading.no_ack {
             group.put(id, Pending::new(consumer, unix_ms(now), 1));
@@ -416,10 +506,11 @@ fn recall(
 }
 
 /// Whether there is something for the group in the stream at `key`, or an error to tell: nobody waits for what is no stream, or has no group.
-fn is_group_ready(stored: Option<&Stored>, key: &[u8], args: Args<'_>) -> bool {
+fn is_group_ready(stored: Option<&Stored>, key: &[u8], args: Args<'_>, now: UnixMillis) -> bool {
     let Ok(reading) = Reading::parse(args, true) else {
         return true;
     };
+    let until_ms = reading.claim_ms.and_then(|idle_ms| idle_until(now, idle_ms));
     let group = reading.group.map_or(&[][..], |(group, _)| group);
     let Some(stream) = stored.and_then(Stored::stream) else {
         return true;
@@ -428,5 +519,20 @@ fn is_group_ready(stored: Option<&Stored>, key: &[u8], args: Args<'_>) -> bool {
         return true;
     };
     let mut places = reading.places().filter(|(at, _)| args.at(*at) == key);
-    places.any(|_| stream.log.has_after(group.last_id))
+    places.any(|_| stream.log.has_after(group.last_id) || until_ms.is_some_and(|until| has_idle(stream, group, until)))
+}
+
+/// Whether an entry that is there has been pending since `until_ms` or longer.
+fn has_idle(stream: &Stream, group: &Group, until_ms: u64) -> bool {
+    let mut found = false;
+    group.oldest(until_ms, &mut |id, _| {
+        found = stream.log.contains(id);
+        if found { Flow::Break(()) } else { Flow::Continue(()) }
+    });
+    found
+}
+
+/// Whether XREADGROUP claims what others let lie.
+fn claims(args: Args<'_>) -> bool {
+    Reading::parse(args, true).is_ok_and(|reading| reading.claim_ms.is_some())
 }

@@ -1,9 +1,11 @@
 //! XTRIM, and the options that XADD shares with it.
 
+use super::references::{REFERENCES, References};
 use super::{DELETES, id_at};
 use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Ran};
 use crate::config::Config;
-use crate::types::stream::{Log, Trim};
+use crate::types::Stream;
+use crate::types::stream::Trim;
 
 /// XTRIM.
 pub const COMMANDS: &[Command] = &[Command::new(
@@ -17,9 +19,12 @@ pub const COMMANDS: &[Command] = &[Command::new(
 .flags(Flags::WRITE)
 .acl(Acl::STREAM)
 .keys(DELETES)
-.args(&[Arg::key("key", 0), Arg::block("trim", TRIM)])
+.args(&[Arg::key("key", 0), Arg::block("trim", TRIM), REFERENCES])
 .tips(&["nondeterministic_output"])
-.history(&[("6.2.0", "The MINID trimming strategy and the LIMIT option.")])
+.history(&[
+    ("6.2.0", "The MINID trimming strategy and the LIMIT option."),
+    ("8.2.0", "The KEEPREF, DELREF and ACKED options."),
+])
 .run(Exec::Keys(xtrim))];
 
 /// The grammar of the trimming options.
@@ -47,12 +52,13 @@ pub struct Trimming {
     to: Trim,
     /// Only whole nodes, and with them no more entries than this.
     whole_nodes: Option<u64>,
+    references: References,
 }
 
 impl Trimming {
-    /// Deletes from the front of `log`; answers how many entries.
-    pub fn apply(self, log: &mut Log) -> u64 {
-        log.trim(self.to, self.whole_nodes)
+    /// Deletes from the front of `stream`; answers how many entries.
+    pub fn apply(self, stream: &mut Stream) -> u64 {
+        self.references.trim(stream, self.to, self.whole_nodes)
     }
 }
 
@@ -62,6 +68,7 @@ pub struct TrimOptions {
     to: Option<Trim>,
     approximate: bool,
     limit: Option<u64>,
+    references: Option<References>,
 }
 
 impl TrimOptions {
@@ -91,6 +98,10 @@ impl TrimOptions {
             self.limit = Some(limit.map_err(|_| Error::Text("ERR The LIMIT argument must be >= 0."))?);
             return Ok(2);
         }
+        if let Some(references) = References::named(args, at).filter(|_| self.references.is_none()) {
+            self.references = Some(references);
+            return Ok(1);
+        }
         Ok(0)
     }
 
@@ -112,7 +123,11 @@ impl TrimOptions {
             entries => entries.saturating_mul(100).min(LIMIT_MAX),
         };
         let whole_nodes = self.approximate.then(|| self.limit.unwrap_or(unsaid));
-        Ok(Some(Trimming { to, whole_nodes }))
+        Ok(Some(Trimming {
+            to,
+            whole_nodes,
+            references: self.references.unwrap_or_default(),
+        }))
     }
 }
 
@@ -129,7 +144,7 @@ fn xtrim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let trimming = options.finish(ctx.config)?.ok_or(none)?;
     let key = args.at(1);
     let trimmed = match ctx.keys.stream_mut(key)? {
-        Some(stream) => trimming.apply(&mut stream.log),
+        Some(stream) => trimming.apply(stream),
         None => 0,
     };
     if trimmed > 0 {

@@ -9,12 +9,15 @@ use crate::base::size_class::good_size;
 
 /// Bits of a delivery count that stand beside the delivery time.
 const COUNT_LOW_BITS: u32 = 16;
-/// The greatest delivery count that is kept.
-pub const DELIVERIES_MAX: u64 = (1 << 48) - 1;
+/// The greatest delivery count that is kept: as many or more, which is told as the greatest integer of the protocol.
+const DELIVERIES_MAX: u64 = (1 << 48) - 1;
 
 /// The name of a consumer within its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsumerId(u32);
+
+/// Owns what was released and waits for another consumer.
+const NOBODY: ConsumerId = ConsumerId(u32::MAX);
 
 /// A delivery that is not acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,14 +41,42 @@ impl Pending {
         }
     }
 
-    /// When it was delivered, in Unix milliseconds.
-    pub fn time_ms(self) -> u64 {
+    /// An entry that was delivered `count` times and released by its consumer, the `turn`th of its group.
+    fn released(turn: u64, count: u64) -> Self {
+        Pending::new(NOBODY, turn, count)
+    }
+
+    /// By what it is ordered: the delivery time, or before all of these the turn in which it was released.
+    fn age(self) -> u64 {
         self.time_and_count >> COUNT_LOW_BITS
+    }
+
+    /// Whether its consumer has released it.
+    pub fn is_released(self) -> bool {
+        self.consumer == NOBODY
+    }
+
+    /// When it was delivered, in Unix milliseconds; 0 when it was released.
+    pub fn time_ms(self) -> u64 {
+        if self.is_released() { 0 } else { self.age() }
+    }
+
+    /// How long ago it was delivered, in milliseconds; -1 when it was released.
+    pub fn idle_ms(self, now_ms: i64) -> i64 {
+        if self.is_released() {
+            return -1;
+        }
+        (now_ms - self.age() as i64).max(0)
     }
 
     /// How often it was delivered.
     pub fn count(self) -> u64 {
-        u64::from(self.count_high) << COUNT_LOW_BITS | self.time_and_count & ((1 << COUNT_LOW_BITS) - 1)
+        let count = u64::from(self.count_high) << COUNT_LOW_BITS | self.time_and_count & ((1 << COUNT_LOW_BITS) - 1);
+        if count == DELIVERIES_MAX {
+            i64::MAX as u64
+        } else {
+            count
+        }
     }
 
     /// To whom.
@@ -64,7 +95,7 @@ impl Item for Pending {
     type Summary = u64;
 
     fn summary(&self) -> u64 {
-        self.time_ms()
+        self.age()
     }
 
     fn join(one: u64, other: u64) -> u64 {
@@ -122,6 +153,10 @@ pub struct Group {
     names: BTreeMap<Box<[u8]>, ConsumerId>,
     consumers: Vec<Option<Consumer>>,
     free: Vec<ConsumerId>,
+    /// How many of those that are pending are released.
+    released_len: usize,
+    /// How often anything was released.
+    releases: u64,
 }
 
 /// Consumers and what is pending count; how consumers are numbered does not.
@@ -173,9 +208,9 @@ impl Group {
             .expect("a number names a consumer")
     }
 
-    /// The name of a consumer.
+    /// The name of a consumer; none of who owns what was released.
     pub fn name(&self, id: ConsumerId) -> &[u8] {
-        self.consumer(id).name()
+        if id == NOBODY { b"" } else { self.consumer(id).name() }
     }
 
     /// Makes a consumer, of which there must be none with that name.
@@ -228,10 +263,34 @@ impl Group {
     pub fn put(&mut self, id: StreamId, pending: Pending) {
         let before = self.pending.insert(id, pending);
         if let Some(before) = before.filter(|before| before.consumer != pending.consumer) {
-            self.consumer_mut(before.consumer).pending.remove(id);
+            self.disown(id, before);
         }
-        let since = Since(pending.time_ms());
+        let since = Since(pending.age());
         self.consumer_mut(pending.consumer).pending.insert(id, since);
+    }
+
+    /// Takes the entry at `id` from its consumer and keeps it for the next who claims, as delivered `count` times; O(log n). What was released
+    /// earlier is found earlier.
+    pub fn release(&mut self, id: StreamId, count: u64) {
+        self.releases += 1;
+        let before = self.pending.insert(id, Pending::released(self.releases, count));
+        if let Some(before) = before {
+            self.disown(id, before);
+        }
+        self.released_len += 1;
+    }
+
+    /// How many entries are pending that were released.
+    pub fn released_len(&self) -> usize {
+        self.released_len
+    }
+
+    fn disown(&mut self, id: StreamId, pending: Pending) {
+        if pending.is_released() {
+            self.released_len -= 1;
+        } else {
+            self.consumer_mut(pending.consumer).pending.remove(id);
+        }
     }
 
     /// Forgets what is pending at `id`; tells whether something was. O(log n).
@@ -239,8 +298,18 @@ impl Group {
         let Some(pending) = self.pending.remove(id) else {
             return false;
         };
-        self.consumer_mut(pending.consumer).pending.remove(id);
+        self.disown(id, pending);
         true
+    }
+
+    /// Whether some consumer may still need the entry at `id`: the group has not got it yet, or it is pending.
+    pub fn needs(&self, id: StreamId) -> bool {
+        id > self.last_id || self.pending.get(id).is_some()
+    }
+
+    /// Visits what has been pending since `until_ms` or longer, the oldest first; O(log n for each that is visited).
+    pub fn oldest(&self, until_ms: u64, visit: &mut dyn FnMut(StreamId, Pending) -> Flow) {
+        let _ended = self.pending.least(until_ms, &mut |id, pending| visit(id, *pending));
     }
 
     /// The first that has been pending since `until_ms` or longer, from `from` on; O(log n).
@@ -288,11 +357,13 @@ impl Group {
     pub fn check(&self) {
         self.pending.check();
         for (id, pending) in self.pending.items() {
-            let since = self.consumer(pending.consumer).pending.get(id);
-            assert_eq!(since, Some(&Since(pending.time_ms())));
+            if !pending.is_released() {
+                let since = self.consumer(pending.consumer).pending.get(id);
+                assert_eq!(since, Some(&Since(pending.age())));
+            }
         }
         let of_consumers: usize = self.consumers().map(|consumer| consumer.pending.len()).sum();
-        assert_eq!(of_consumers, self.pending.len());
+        assert_eq!(of_consumers + self.released_len, self.pending.len());
         self.consumers().for_each(|consumer| consumer.pending.check());
         assert_eq!(self.names.len() + self.free.len(), self.consumers.len());
     }

@@ -243,6 +243,11 @@ impl Log {
     /// Deletes entries from the front up to where `trim` says; answers how many. With `whole_nodes` only nodes all of which may go are dropped, as
     /// long as no more than so many entries go (0: any number). O(log n + deleted).
     pub fn trim(&mut self, trim: Trim, whole_nodes: Option<u64>) -> u64 {
+        self.trim_telling(trim, whole_nodes, &mut None)
+    }
+
+    /// As [`Log::trim`], and puts the ids of what is deleted into `told`, if there is one.
+    pub fn trim_telling(&mut self, trim: Trim, whole_nodes: Option<u64>, told: &mut Option<Vec<StreamId>>) -> u64 {
         let before = self.len;
         let limit = whole_nodes.filter(|limit| *limit > 0).unwrap_or(u64::MAX);
         while let Some((first, node)) = self.first_node() {
@@ -255,6 +260,9 @@ impl Log {
                 break;
             }
             if whole {
+                if let Some(told) = told {
+                    told.extend(node.entries(first).map(|entry| entry.id));
+                }
                 self.len -= live;
                 self.drop_node(first);
                 continue;
@@ -267,6 +275,11 @@ impl Log {
                         Trim::MinId(min) => id < min,
                     };
                     left -= u64::from(goes);
+                    if let Some(told) = told
+                        && goes
+                    {
+                        told.push(id);
+                    }
                     goes
                 };
                 self.len -= self.change(first, |node| node.delete_while(first, chosen)) as u64;
@@ -274,6 +287,53 @@ impl Log {
             break;
         }
         before - self.len
+    }
+
+    /// As [`Log::trim`], but spares what `needed` tells: entries before it stay, and others behind it may go instead. O(log n + looked at).
+    pub fn trim_sparing(&mut self, trim: Trim, whole_nodes: Option<u64>, needed: &dyn Fn(StreamId) -> bool) -> u64 {
+        let end = whole_nodes.map_or(StreamId::MAX, |limit| self.whole_nodes_end(trim, limit));
+        let (mut left, mut gone) = (self.len, Vec::new());
+        self.range(StreamId::MIN, StreamId::MAX, &mut |entry| {
+            let done = match trim {
+                Trim::MaxLen(len) => left <= len,
+                Trim::MinId(id) => entry.id >= id,
+            };
+            if done || entry.id > end {
+                return Flow::Break(());
+            }
+            if !needed(entry.id) {
+                gone.push(entry.id);
+                left -= 1;
+            }
+            Flow::Continue(())
+        });
+        for id in &gone {
+            self.delete(*id);
+        }
+        gone.len() as u64
+    }
+
+    /// The last id of the nodes all of which may go, as long as no more than `limit` entries do (0: any number).
+    fn whole_nodes_end(&self, trim: Trim, limit: u64) -> StreamId {
+        let limit = if limit == 0 { u64::MAX } else { limit };
+        let (mut end, mut counted) = (StreamId::MIN, 0);
+        let mut take = |node: &Node| {
+            counted += node.live() as u64;
+            let whole = match trim {
+                Trim::MaxLen(len) => self.len - counted >= len,
+                Trim::MinId(id) => node.last_id() < id,
+            };
+            if !whole || counted > limit {
+                return Flow::Break(());
+            }
+            end = node.last_id();
+            Flow::Continue(())
+        };
+        let walked = self.sealed.walk(StreamId::MIN, &|_| true, &mut |_, node| take(node));
+        if let (Flow::Continue(()), Some((_, node))) = (walked, &self.tail) {
+            let _ended = take(node);
+        }
+        end
     }
 
     fn first_node(&self) -> Option<(StreamId, &Node)> {

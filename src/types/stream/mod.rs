@@ -4,6 +4,7 @@ pub mod group;
 pub mod id;
 mod log;
 mod node;
+mod production;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -14,6 +15,7 @@ pub use group::{ConsumerId, Group, Pending};
 pub use id::{Spelled, StreamId};
 pub use log::{Log, Trim};
 pub use node::{Entry, Limits, Packed, Pairs};
+pub use production::{Memory, Production};
 pub use tree::Flow;
 
 use crate::base::size_class::good_size;
@@ -25,6 +27,8 @@ pub struct Stream {
     pub log: Log,
     /// The groups, by name.
     pub groups: BTreeMap<Box<[u8]>, Group>,
+    /// What producers have added lately, once one has said who it is or how long that is to be remembered.
+    pub production: Option<Box<Production>>,
 }
 
 impl Stream {
@@ -42,6 +46,8 @@ impl Stream {
     pub fn heap_bytes(&self) -> usize {
         let groups = self.groups.iter();
         let groups = groups.map(|(name, group)| good_size(name.len()) + size_of::<Group>() + group.heap_bytes());
-        self.log.heap_bytes() + groups.sum::<usize>()
+        let production = self.production.iter();
+        let production = production.map(|production| good_size(size_of::<Production>()) + production.heap_bytes());
+        self.log.heap_bytes() + groups.sum::<usize>() + production.sum::<usize>()
     }
 }

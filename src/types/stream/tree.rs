@@ -1,6 +1,8 @@
 //! An ordered map from ids to values: a B+tree whose branches know a summary of what is below them, so that a search can pass over whole branches.
 //! Knows neither entries nor groups.
 
+mod least;
+
 use std::ops::ControlFlow;
 
 use super::id::StreamId;

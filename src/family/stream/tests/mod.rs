@@ -1,5 +1,6 @@
 //! The stream commands against replies and events of Valkey 9.1.2.
 
+mod additions;
 mod progress;
 
 use crate::family::testing::{Bench, check_script};
