@@ -12,6 +12,7 @@ from table import print_table, spread, verdict
 
 CORE_TESTS = ["set:1", "set:16", "set:64", "get:1", "get:16", "get:64", "lpush:16", "rpop:16"]
 TYPE_TESTS = ["zadd_zpopmin:16", "zincrby_zrevrange:16", "hset_hgetall:16", "sadd_spop:16", "lrange_100:16", "zrank:16"]
+TYPE_TESTS += ["xadd_xreadgroup_xack:16", "publish_to_all:16"]
 RATIO_MIN = {
     "set:1": 1.3,
     "get:1": 1.3,
@@ -27,6 +28,8 @@ RATIO_MIN = {
     "sadd_spop:16": 1.4,
     "lrange_100:16": 1.5,
     "zrank:16": 2.0,
+    "xadd_xreadgroup_xack:16": 1.4,
+    "publish_to_all:16": 1.3,
 }
 KEYSPACE_OF = {"zrank": 1_000_000}
 # Tests that take elements away need as many as they will take, so their length is a number and not a time.

@@ -14,6 +14,8 @@ use crate::template::{Draw, Template, request};
 
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 const FILL_BATCH_COMMANDS: u64 = 128;
+/// What is echoed after the commands of an opening.
+const OPENED: &str = "opened";
 
 enum Stream {
     Tcp(TcpStream),
@@ -87,6 +89,23 @@ impl Client {
             left -= batch;
         }
         Ok(())
+    }
+
+    /// Sends commands whose replies do not matter unless they are errors; some of them (SUBSCRIBE) are answered by pushes only.
+    pub fn open(&mut self, commands: &[Template]) -> io::Result<()> {
+        let mut draw = Draw::new(0, 0);
+        for command in commands {
+            let mut request = vec![0; command.bytes_max()];
+            let length = command.render(&mut request, &mut draw);
+            self.write(&request[..length])?;
+        }
+        self.write(&request(&["ECHO", OPENED]))?;
+        let last = format!("${}\r\n{OPENED}\r\n", OPENED.len());
+        let (mut replies, mut tally) = (Vec::new(), Tally::default());
+        while !replies.ends_with(last.as_bytes()) {
+            tally.add(&self.read_replies(1, Some(&mut replies))?);
+        }
+        refuse_errors(&tally)
     }
 
     /// The process id that the server's INFO names.

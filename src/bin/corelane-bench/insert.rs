@@ -18,7 +18,11 @@ pub fn measure(options: &Options, keys: u64, server: Option<&Process>) -> io::Re
     options.warmup = std::time::Duration::ZERO;
     options.stalls = true;
     let command = ["SET", "key:{seq}", "{value}"].map(str::to_owned).to_vec();
-    let mut works = run::works(&options, &[command])?;
+    let script = run::Script {
+        opening: &[],
+        commands: &[command],
+    };
+    let mut works = run::works(&options, script)?;
     for (at, link) in works.iter_mut().flat_map(|work| &mut work.links).enumerate() {
         link.observed = at == 0;
         link.pipeline = if at == 0 { 1 } else { options.pipeline };

@@ -147,6 +147,8 @@ impl Outcome {
 struct Conversation {
     templates: Vec<Template>,
     next_template: usize,
+    /// How often the templates have been begun, from 1 on.
+    turn: u64,
     pipeline: usize,
     observed: bool,
     scanner: Scanner,
@@ -181,6 +183,7 @@ impl Load {
                 let conversation = Conversation {
                     templates: link.templates,
                     next_template: 0,
+                    turn: 1,
                     pipeline: link.pipeline,
                     observed: link.observed,
                     scanner: Scanner::default(),
@@ -312,8 +315,10 @@ impl Load {
         let mut length = 0;
         for _ in 0..batch {
             let template = &conversation.templates[conversation.next_template];
+            self.draw.turn = conversation.turn;
             length += template.render(&mut out[length..], &mut self.draw);
             conversation.next_template = (conversation.next_template + 1) % conversation.templates.len();
+            conversation.turn += u64::from(conversation.next_template == 0);
         }
         conversation.outstanding = batch;
         conversation.sent_at = now;

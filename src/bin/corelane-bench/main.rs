@@ -56,7 +56,9 @@ fn carry_out(options: &Options) -> io::Result<()> {
                 .join(" ; ");
             let server = run::measured_process(options)?;
             print_head(options);
-            print_report(options, &run::measure(options, &name, commands, server.as_ref())?);
+            let opening = &[];
+            let script = run::Script { opening, commands };
+            print_report(options, &run::measure(options, &name, script, server.as_ref())?);
         }
         Mode::Handoff => {
             let outcome = handoff::measure(options, run::measured_process(options)?.as_ref())?;
@@ -103,8 +105,13 @@ fn named_tests(options: &Options, names: &[String]) -> io::Result<()> {
         if let Some(preparation) = &test.preparation {
             run::prepare(options, preparation)?;
         }
-        let commands: Vec<Vec<String>> = test.commands.iter().map(|command| named::arguments(command)).collect();
-        print_report(options, &run::measure(options, test.name, &commands, server.as_ref())?);
+        let split = |commands: &[&str]| commands.iter().map(|command| named::arguments(command)).collect();
+        let (opening, commands): (Vec<_>, Vec<_>) = (split(test.opening), split(test.commands));
+        let script = run::Script {
+            opening: &opening,
+            commands: &commands,
+        };
+        print_report(options, &run::measure(options, test.name, script, server.as_ref())?);
     }
     Ok(())
 }

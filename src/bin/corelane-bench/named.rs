@@ -28,6 +28,8 @@ pub struct Preparation {
 #[derive(Debug)]
 pub struct NamedTest {
     pub name: &'static str,
+    /// What every connection sends once, before.
+    pub opening: &'static [&'static str],
     pub commands: &'static [&'static str],
     pub preparation: Option<Preparation>,
 }
@@ -35,6 +37,7 @@ pub struct NamedTest {
 const fn plain(name: &'static str, commands: &'static [&'static str]) -> NamedTest {
     NamedTest {
         name,
+        opening: &[],
         commands,
         preparation: None,
     }
@@ -49,6 +52,7 @@ const fn prepared(
 ) -> NamedTest {
     NamedTest {
         name,
+        opening: &[],
         commands,
         preparation: Some(Preparation {
             reset: Some(reset),
@@ -64,6 +68,7 @@ pub const TESTS: &[NamedTest] = &[
     // Overwriting from the start: creating the keys would make the first part of the run another test.
     NamedTest {
         name: "set",
+        opening: &[],
         commands: &["SET {key} {value}"],
         preparation: Some(Preparation {
             reset: None,
@@ -73,6 +78,7 @@ pub const TESTS: &[NamedTest] = &[
     },
     NamedTest {
         name: "get",
+        opening: &[],
         commands: &["GET {key}"],
         preparation: Some(Preparation {
             reset: None,
@@ -128,6 +134,7 @@ pub const TESTS: &[NamedTest] = &[
     plain("hset", &["HSET myhash field:{rand} {value}"]),
     NamedTest {
         name: "hset_hgetall",
+        opening: &[],
         commands: &[
             "HSET hash:{rand} a {value} b {value} c {value} d {value} e {value} f {value} g {value} h {value} i {value} j {value}",
             "HGETALL hash:{rand}",
@@ -168,7 +175,34 @@ pub const TESTS: &[NamedTest] = &[
         Amount::Keyspace,
     ),
     plain("publish", &["PUBLISH channel:{rand} {value}"]),
+    // Every connection hears what any of them publishes: the subscribers are as many as the connections.
+    NamedTest {
+        name: "publish_to_all",
+        opening: &["HELLO 3", "SUBSCRIBE news"],
+        commands: &["PUBLISH news {value}"],
+        preparation: None,
+    },
     plain("xadd", &["XADD mystream * field {value}"]),
+    // A stream and a group for each connection; ids of its own making, so that it can acknowledge what it has read.
+    NamedTest {
+        name: "xadd_xreadgroup_xack",
+        opening: &["DEL {queue}", "XGROUP CREATE {queue} workers 0 MKSTREAM"],
+        commands: &[
+            "XADD {queue} MAXLEN ~ 1000 {turn}-0 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-1 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-2 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-3 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-4 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-5 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-6 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-7 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-8 field {value}",
+            "XADD {queue} MAXLEN ~ 1000 {turn}-9 field {value}",
+            "XREADGROUP GROUP workers me COUNT 10 STREAMS {queue} >",
+            "XACK {queue} workers {turn}-0 {turn}-1 {turn}-2 {turn}-3 {turn}-4 {turn}-5 {turn}-6 {turn}-7 {turn}-8 {turn}-9",
+        ],
+        preparation: None,
+    },
 ];
 
 /// Finds a test by its name.
@@ -203,7 +237,8 @@ mod tests {
                 test.name
             );
             let preparation = test.preparation.as_ref().map(|preparation| preparation.command);
-            for command in test.commands.iter().copied().chain(preparation) {
+            let texts = test.opening.iter().chain(test.commands).copied();
+            for command in texts.chain(preparation) {
                 assert!(Template::compile(&arguments(command), &with).is_ok(), "{command}");
             }
         }

@@ -21,6 +21,7 @@ load        -c CONNECTIONS (50)  -P PIPELINE (1)  --threads N (1)
             --wake-after N       replies' arrivals to collect before the client wakes (default: a part of the connections)
             --stalls             report the longest stalls, with what the server computed meanwhile (needs --pid)
 placeholders in a command: {key} random key  {rand} 12 random digits  {int} random integer  {seq} sequence number
+            {turn} how often the connection has begun its commands, from 1 on
             {value} VALUE_BYTES bytes  {queue} the connection's own queue  {conn} the connection's number
 modes       --handoff PAIRS      push sent -> reply of a consumer blocked in BRPOP
                                  --rate PER_SECOND (1000)  --watch-keys K (1)  --settle-us N (500)  --spin

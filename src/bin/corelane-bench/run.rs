@@ -56,14 +56,16 @@ pub fn prepare(options: &Options, preparation: &Preparation) -> io::Result<()> {
     client.fill(&template, count, &mut Draw::new(options.seed, 0))
 }
 
-/// Loads the server with the commands, each connection sending them in turn, and measures.
-pub fn measure(
-    options: &Options,
-    name: &str,
-    commands: &[Vec<String>],
-    server: Option<&Process>,
-) -> io::Result<Report> {
-    let mut works = works(options, commands)?;
+/// What every connection sends: once before the load, and then in turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Script<'a> {
+    pub opening: &'a [Vec<String>],
+    pub commands: &'a [Vec<String>],
+}
+
+/// Loads the server with the commands and measures.
+pub fn measure(options: &Options, name: &str, script: Script<'_>, server: Option<&Process>) -> io::Result<Report> {
+    let mut works = works(options, script)?;
     if options.stalls {
         watch(&mut works, server);
     }
@@ -147,7 +149,7 @@ pub fn measure_works(options: &Options, name: &str, works: Vec<Work>, server: Op
 }
 
 /// Connects all connections and deals them, their commands and the operations out to the threads.
-pub fn works(options: &Options, commands: &[Vec<String>]) -> io::Result<Vec<Work>> {
+pub fn works(options: &Options, script: Script<'_>) -> io::Result<Vec<Work>> {
     let total = if let Extent::Operations(count) = options.extent {
         Some(count)
     } else {
@@ -171,13 +173,14 @@ pub fn works(options: &Options, commands: &[Vec<String>]) -> io::Result<Vec<Work
         .collect();
     for connection in 0..options.connections {
         let with = substitution(options, connection);
-        let templates = commands
-            .iter()
-            .map(|command| compile(command, &with))
-            .collect::<io::Result<_>>()?;
-        let socket = Client::connect(options)?.into_socket();
+        let compiled = |commands: &[Vec<String>]| -> io::Result<Vec<Template>> {
+            commands.iter().map(|command| compile(command, &with)).collect()
+        };
+        let templates = compiled(script.commands)?;
+        let mut client = Client::connect(options)?;
+        client.open(&compiled(script.opening)?)?;
         works[connection % options.threads].links.push(Link {
-            socket,
+            socket: client.into_socket(),
             templates,
             pipeline: options.pipeline,
             observed: true,

@@ -23,7 +23,7 @@ impl fmt::Display for TemplateError {
             ),
             TemplateError::Unknown(name) => write!(
                 f,
-                "unknown placeholder {{{name}}}; there are key, value, rand, seq, int, queue and conn"
+                "unknown placeholder {{{name}}}; there are key, value, rand, seq, turn, int, queue and conn"
             ),
         }
     }
@@ -48,6 +48,8 @@ pub struct Draw {
     state: u64,
     /// The next `{seq}`.
     pub sequence: u64,
+    /// What `{turn}` stands for.
+    pub turn: u64,
 }
 
 impl Draw {
@@ -56,6 +58,7 @@ impl Draw {
         Draw {
             state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             sequence,
+            turn: 1,
         }
     }
 
@@ -77,6 +80,8 @@ enum Segment {
     Random,
     /// 12 digits of the command's sequence number.
     Sequence,
+    /// 12 digits of how often the connection has begun its commands anew.
+    Turn,
     /// A whole argument: a random decimal number without leading zeros.
     IntArgument,
 }
@@ -113,7 +118,7 @@ impl Template {
     pub fn bytes_max(&self) -> usize {
         let size = |segment: &Segment| match segment {
             Segment::Literal(bytes) => bytes.len(),
-            Segment::Random | Segment::Sequence => DIGITS,
+            Segment::Random | Segment::Sequence | Segment::Turn => DIGITS,
             Segment::IntArgument => INT_ARGUMENT_BYTES_MAX,
         };
         self.segments.iter().map(size).sum()
@@ -134,6 +139,10 @@ impl Template {
                 }
                 Segment::Sequence => {
                     out[at..at + DIGITS].copy_from_slice(&twelve_digits(draw.sequence));
+                    at += DIGITS;
+                }
+                Segment::Turn => {
+                    out[at..at + DIGITS].copy_from_slice(&twelve_digits(draw.turn));
                     at += DIGITS;
                 }
                 Segment::IntArgument => at += int_argument(draw.below(self.keyspace), &mut out[at..]),
@@ -219,6 +228,7 @@ fn pieces_of(argument: &str, with: &Substitution) -> Result<Vec<Segment>, Templa
             }
             "rand" => pieces.push(Segment::Random),
             "seq" => pieces.push(Segment::Sequence),
+            "turn" => pieces.push(Segment::Turn),
             "value" => text(&mut pieces, &with.value),
             "queue" => text(&mut pieces, &with.queue),
             "conn" => text(&mut pieces, &with.connection),
@@ -302,6 +312,16 @@ mod tests {
             render(&template, &mut draw).contains("m:000000000042:3"),
             "the sequence advances once a command"
         );
+    }
+
+    #[test]
+    fn all_commands_of_a_turn_see_the_same_number() {
+        let mut draw = Draw::new(1, 0);
+        let template = compile(&["XACK", "s", "{turn}-0"]).expect("valid");
+        for turn in [1, 1, 2] {
+            draw.turn = turn;
+            assert!(render(&template, &mut draw).contains(&format!("\r\n{turn:012}-0\r\n")));
+        }
     }
 
     #[test]
