@@ -1,13 +1,13 @@
 //! The value types: pure data structures, no keys, no commands, no clock.
 
 pub mod bits;
-mod dict;
 mod directory;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod list;
 mod packed;
+mod records;
 mod sequence;
 pub mod set;
 pub mod sorted_set;

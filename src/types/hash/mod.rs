@@ -1,4 +1,4 @@
-//! Hashes: field-value pairs; a small one keeps them in the order in which they came.
+//! Hashes: field-value pairs; a small one keeps them in the order in which they came, a large one is a table.
 
 mod pair;
 #[cfg(test)]
@@ -8,9 +8,9 @@ mod volatile;
 use crate::base::rng::{Rng, distinct};
 use crate::base::size_class::good_size;
 use crate::base::time::UnixMillis;
-use crate::types::dict::Dict;
+use crate::types::records::Table;
 use crate::types::sequence::{self, Sequence};
-use pair::Pair;
+use pair::{ByField, Head, Pair};
 use volatile::Volatile;
 
 /// Fields and values alternate in a sequence.
@@ -23,7 +23,7 @@ pub struct Hash(Form);
 #[derive(Clone, Debug)]
 enum Form {
     Packed(Sequence),
-    Table(Box<Dict<Pair>>),
+    Table(Box<Table<ByField>>),
     /// A table of which at least one field expires.
     Volatile(Box<Volatile>),
 }
@@ -111,11 +111,11 @@ impl Hash {
         Hash(Form::Packed(Sequence::default()))
     }
 
-    fn dict(&self) -> Option<&Dict<Pair>> {
+    fn table(&self) -> Option<&Table<ByField>> {
         match &self.0 {
             Form::Packed(_) => None,
-            Form::Table(dict) => Some(dict),
-            Form::Volatile(volatile) => Some(&volatile.dict),
+            Form::Table(table) => Some(table),
+            Form::Volatile(volatile) => Some(&volatile.table),
         }
     }
 
@@ -128,15 +128,15 @@ impl Hash {
     pub fn len(&self) -> usize {
         match &self.0 {
             Form::Packed(sequence) => sequence.len() / PAIR,
-            Form::Table(dict) => dict.len(),
-            Form::Volatile(volatile) => volatile.dict.len(),
+            Form::Table(table) => table.len(),
+            Form::Volatile(volatile) => volatile.table.len(),
         }
     }
 
     /// Number of fields that have not expired; O(number of those that have).
     pub fn live_len(&self, now: UnixMillis) -> usize {
         match &self.0 {
-            Form::Volatile(volatile) => volatile.dict.len() - volatile.due.due_len(now),
+            Form::Volatile(volatile) => volatile.table.len() - volatile.due.due_len(now),
             _ => self.len(),
         }
     }
@@ -158,9 +158,9 @@ impl Hash {
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
             Form::Packed(sequence) => sequence.heap_bytes(),
-            Form::Table(dict) => good_size(size_of::<Dict<Pair>>()) + dict.heap_bytes(),
+            Form::Table(table) => good_size(size_of::<Table<ByField>>()) + table.heap_bytes(),
             Form::Volatile(volatile) => {
-                good_size(size_of::<Volatile>()) + volatile.dict.heap_bytes() + volatile.due.heap_bytes()
+                good_size(size_of::<Volatile>()) + volatile.table.heap_bytes() + volatile.due.heap_bytes()
             }
         }
     }
@@ -169,21 +169,15 @@ impl Hash {
     pub fn get(&self, field: &[u8], now: UnixMillis) -> Option<&[u8]> {
         match &self.0 {
             Form::Packed(sequence) => sequence.find(field, PAIR).and_then(|at| sequence.from(at).nth(1)),
-            Form::Table(dict) => dict.find(field).map(Pair::value),
-            Form::Volatile(volatile) => {
-                let pair = volatile.dict.find(field).filter(|pair| !pair.has_expired(now));
-                pair.map(Pair::value)
-            }
+            Form::Table(table) => table.find(field).map(|record| Pair(record).value()),
+            Form::Volatile(volatile) => volatile.find(field, now).map(Pair::value),
         }
     }
 
     /// When `field` expires, if ever; the outer option is none when there is no such field.
     pub fn expiry(&self, field: &[u8], now: UnixMillis) -> Option<Option<UnixMillis>> {
         match &self.0 {
-            Form::Volatile(volatile) => {
-                let pair = volatile.dict.find(field).filter(|pair| !pair.has_expired(now));
-                pair.map(Pair::expires_at)
-            }
+            Form::Volatile(volatile) => volatile.find(field, now).map(Pair::expires_at),
             _ => self.get(field, now).map(|_| None),
         }
     }
@@ -229,7 +223,7 @@ impl Hash {
         }
         let is_new = self
             .make_table()
-            .upsert(field, |pair| pair.set_value(value), || Pair::new(field, value, None));
+            .set(field, &Head::new(field, None).record(field, value));
         if is_new { Found::Nothing } else { Found::Live }
     }
 
@@ -242,16 +236,16 @@ impl Hash {
     }
 
     /// Takes the form of a table. No field may expire.
-    fn make_table(&mut self) -> &mut Dict<Pair> {
+    fn make_table(&mut self) -> &mut Table<ByField> {
         if let Form::Packed(sequence) = &self.0 {
-            let mut dict = Box::new(Dict::default());
+            let mut table = Box::new(Table::default());
             for (field, value) in pairs(sequence) {
-                dict.insert_with(field, || Pair::new(field, value, None));
+                table.insert(field, &Head::new(field, None).record(field, value));
             }
-            self.0 = Form::Table(dict);
+            self.0 = Form::Table(table);
         }
         match &mut self.0 {
-            Form::Table(dict) => dict,
+            Form::Table(table) => table,
             Form::Packed(_) | Form::Volatile(_) => unreachable!("a packed hash has just become a table"),
         }
     }
@@ -259,9 +253,9 @@ impl Hash {
     /// Takes the form in which fields can expire; [`Hash::settle`] must follow.
     fn make_volatile(&mut self) -> &mut Volatile {
         if !matches!(self.0, Form::Volatile(_)) {
-            let dict = std::mem::take(self.make_table());
+            let table = std::mem::take(self.make_table());
             let due = Default::default();
-            self.0 = Form::Volatile(Box::new(Volatile { dict, due }));
+            self.0 = Form::Volatile(Box::new(Volatile { table, due }));
         }
         match &mut self.0 {
             Form::Volatile(volatile) => volatile,
@@ -274,7 +268,7 @@ impl Hash {
         if let Form::Volatile(volatile) = &mut self.0
             && volatile.due.is_empty()
         {
-            self.0 = Form::Table(Box::new(std::mem::take(&mut volatile.dict)));
+            self.0 = Form::Table(Box::new(std::mem::take(&mut volatile.table)));
         }
     }
 
@@ -293,7 +287,7 @@ impl Hash {
                 }
                 None => false,
             },
-            Form::Table(dict) => dict.remove(field).is_some(),
+            Form::Table(table) => table.remove(field),
             Form::Volatile(volatile) => {
                 let removed = volatile.remove(field);
                 self.settle();
@@ -327,15 +321,18 @@ impl Hash {
             _ => None,
         };
         let checked = self.has_due(now);
-        let live = move |pair: &&Pair| !checked || !pair.has_expired(now);
-        let table = self.dict().map(|dict| dict.iter().filter(live).map(Pair::both));
+        let live = move |pair: &Pair<'_>| !checked || !pair.has_expired(now);
+        let table = self
+            .table()
+            .map(|table| table.iter().map(Pair).filter(live).map(Pair::both));
         packed.into_iter().flatten().chain(table.into_iter().flatten())
     }
 
     /// Visits about `count` pairs from `cursor` (0: the beginning) on and answers where to go on; 0: this was the end.
-    /// A packed hash is visited whole. See [`Dict::scan`] for what a scan promises.
+    /// A packed hash is visited whole. See [`crate::types::directory::Directory::scan`] for what a scan promises.
     pub fn scan(&self, cursor: u64, count: usize, now: UnixMillis, visit: &mut dyn FnMut(&[u8], &[u8])) -> u64 {
-        let mut visit_live = |pair: &Pair| {
+        let mut visit_live = |record: &[u8]| {
+            let pair = Pair(record);
             if !pair.has_expired(now) {
                 visit(pair.field(), pair.value());
             }
@@ -345,8 +342,8 @@ impl Hash {
                 pairs(sequence).for_each(|(field, value)| visit(field, value));
                 0
             }
-            Form::Table(dict) => dict.scan(cursor, count, &mut visit_live),
-            Form::Volatile(volatile) => volatile.dict.scan(cursor, count, &mut visit_live),
+            Form::Table(table) => table.scan(cursor, count, &mut visit_live),
+            Form::Volatile(volatile) => volatile.table.scan(cursor, count, &mut visit_live),
         }
     }
 
@@ -365,8 +362,8 @@ impl Hash {
 
     /// From where many pairs can be drawn. O(n) when packed, or while expired fields are there.
     pub fn urn(&self, now: UnixMillis) -> Urn<'_> {
-        match self.dict() {
-            Some(dict) if !self.has_due(now) => Urn(Drawn::Table(dict)),
+        match self.table() {
+            Some(table) if !self.has_due(now) => Urn(Drawn::Table(table)),
             _ => Urn(Drawn::Pairs(self.iter(now).collect())),
         }
     }
@@ -378,9 +375,10 @@ impl Hash {
         if count >= len {
             return self.iter(now).collect();
         }
-        match self.dict() {
-            Some(dict) if count < len / 4 && !self.has_due(now) => {
-                dict.sample(count, rng).into_iter().map(Pair::both).collect()
+        match self.table() {
+            Some(table) if count < len / 4 && !self.has_due(now) => {
+                let drawn = table.sample(count, rng).map(|record| Pair(record).both());
+                drawn.collect()
             }
             _ => {
                 let mut chosen = distinct(count, len, rng).into_iter().peekable();
@@ -403,9 +401,9 @@ impl Hash {
     pub fn check(&self) {
         match &self.0 {
             Form::Packed(sequence) => assert_eq!(sequence.len() % PAIR, 0),
-            Form::Table(dict) => {
-                dict.check();
-                assert!(dict.iter().all(|pair| pair.expires_at().is_none()));
+            Form::Table(table) => {
+                table.check();
+                assert!(table.iter().all(|record| Pair(record).expires_at().is_none()));
             }
             Form::Volatile(volatile) => volatile.check(),
         }
@@ -419,7 +417,7 @@ enum Drawn<'a> {
     /// All that have not expired.
     Pairs(Vec<(&'a [u8], &'a [u8])>),
     /// A table without expired ones.
-    Table(&'a Dict<Pair>),
+    Table(&'a Table<ByField>),
 }
 
 impl<'a> Urn<'a> {
@@ -427,7 +425,7 @@ impl<'a> Urn<'a> {
     pub fn is_empty(&self) -> bool {
         match &self.0 {
             Drawn::Pairs(pairs) => pairs.is_empty(),
-            Drawn::Table(dict) => dict.len() == 0,
+            Drawn::Table(table) => table.len() == 0,
         }
     }
 
@@ -436,7 +434,7 @@ impl<'a> Urn<'a> {
         match &self.0 {
             Drawn::Pairs(pairs) if pairs.is_empty() => None,
             Drawn::Pairs(pairs) => Some(pairs[rng.below(pairs.len() as u64) as usize]),
-            Drawn::Table(dict) => dict.random(rng).map(Pair::both),
+            Drawn::Table(table) => table.draw(rng).map(|place| Pair(table.at(place)).both()),
         }
     }
 }

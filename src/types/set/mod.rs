@@ -3,19 +3,17 @@
 
 mod ints;
 mod member;
-mod segment;
-mod table;
 #[cfg(test)]
 mod tests;
 
 use crate::base::number::parse_i64;
 use crate::base::rng::{Rng, distinct};
 use crate::base::size_class::good_size;
+use crate::types::records::{Naming, Table};
 use crate::types::sequence::{self, Sequence};
 use ints::Ints;
 use member::Digits;
 pub use member::Member;
-use table::Table;
 
 /// The most integers that are kept sorted, whatever the limit.
 const INTS_MAX: usize = 1 << 30;
@@ -28,7 +26,18 @@ pub struct Set(Form);
 enum Form {
     Ints(Ints),
     Packed(Sequence),
-    Table(Box<Table>),
+    Table(Box<Table<Whole>>),
+}
+
+/// A member is its own name.
+#[derive(Clone, Debug, Default)]
+struct Whole;
+
+impl Naming for Whole {
+    #[inline]
+    fn name(record: &[u8]) -> &[u8] {
+        record
+    }
 }
 
 const _: () = assert!(size_of::<Set>() == 32, "sets are allocated one by one");
@@ -103,7 +112,7 @@ impl Set {
         match &self.0 {
             Form::Ints(ints) => ints.heap_bytes(),
             Form::Packed(sequence) => sequence.heap_bytes(),
-            Form::Table(table) => good_size(size_of::<Table>()) + table.heap_bytes(),
+            Form::Table(table) => good_size(size_of::<Table<Whole>>()) + table.heap_bytes(),
         }
     }
 
@@ -113,7 +122,7 @@ impl Set {
         match &self.0 {
             Form::Ints(ints) => parse_i64(member).is_some_and(|number| ints.contains(number)),
             Form::Packed(sequence) => sequence.find(member, 1).is_some(),
-            Form::Table(table) => table.contains(member),
+            Form::Table(table) => table.find(member).is_some(),
         }
     }
 
@@ -148,7 +157,7 @@ impl Set {
     #[inline]
     pub fn insert(&mut self, member: &[u8], limits: Limits) -> bool {
         match &mut self.0 {
-            Form::Table(table) => table.insert(member),
+            Form::Table(table) => table.insert(member, &[member]),
             Form::Ints(ints) => match parse_i64(member) {
                 Some(number) => {
                     let new = ints.insert(number);
@@ -166,7 +175,7 @@ impl Set {
                     sequence.push(member);
                     true
                 } else {
-                    self.make_table().insert(member)
+                    self.make_table().insert(member, &[member])
                 }
             }
         }
@@ -193,15 +202,15 @@ impl Set {
             self.0 = Form::Packed(sequence);
             return true;
         }
-        self.make_table().insert(member)
+        self.make_table().insert(member, &[member])
     }
 
     /// Takes the form of a table.
-    fn make_table(&mut self) -> &mut Table {
+    fn make_table(&mut self) -> &mut Table<Whole> {
         if !matches!(self.0, Form::Table(_)) {
             let mut table = Box::new(Table::default());
             for member in self.iter() {
-                table.insert(&member);
+                table.insert(&member, &[&member]);
             }
             self.0 = Form::Table(table);
         }
@@ -291,13 +300,7 @@ impl Set {
             return self.iter().collect();
         }
         match &self.0 {
-            Form::Table(table) if count < len / 4 => {
-                let mut places = hashbrown::HashSet::with_capacity(count);
-                while places.len() < count {
-                    places.extend(table.draw(rng));
-                }
-                places.into_iter().map(|place| Member::Bytes(table.at(place))).collect()
-            }
+            Form::Table(table) if count < len / 4 => table.sample(count, rng).map(Member::Bytes).collect(),
             _ => {
                 let mut chosen = distinct(count, len, rng).into_iter().peekable();
                 let all = self.iter().enumerate();
