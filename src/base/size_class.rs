@@ -21,6 +21,14 @@ pub const fn good_size(bytes: usize) -> usize {
     bytes.next_multiple_of(1 << (highest_bit - 2))
 }
 
+/// Moves items into memory for `capacity` of them. What [`Vec::shrink_to`] asks for is not done unless it frees more than half:
+/// the allocator leaves things where they are.
+pub fn move_to_fit<T>(items: &mut Vec<T>, capacity: usize) {
+    let mut fitting = Vec::with_capacity(capacity);
+    fitting.append(items);
+    *items = fitting;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

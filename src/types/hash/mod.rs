@@ -9,7 +9,7 @@ use crate::base::rng::{Rng, distinct};
 use crate::base::size_class::good_size;
 use crate::base::time::UnixMillis;
 use crate::types::records::Table;
-use crate::types::sequence::{self, Sequence};
+use crate::types::sequence::{Room, Sequence};
 use pair::{ByField, Head, Pair};
 use volatile::Volatile;
 
@@ -189,15 +189,15 @@ impl Hash {
         };
         let mut fits = words.len() / PAIR <= limits.entries;
         let is_new = sequence.is_empty();
-        let mut bytes = 0;
+        let mut room = Room::default();
         for word in words {
             fits &= word.len() <= limits.value_bytes;
-            bytes += sequence::cost(word.len());
+            room.add(word.len());
         }
         if !fits {
             self.make_table();
         } else if is_new {
-            sequence.reserve(bytes);
+            sequence.reserve(room.bytes());
         }
     }
 
@@ -400,7 +400,10 @@ impl Hash {
     #[cfg(test)]
     pub fn check(&self) {
         match &self.0 {
-            Form::Packed(sequence) => assert_eq!(sequence.len() % PAIR, 0),
+            Form::Packed(sequence) => {
+                sequence.check();
+                assert_eq!(sequence.len() % PAIR, 0);
+            }
             Form::Table(table) => {
                 table.check();
                 assert!(table.iter().all(|record| Pair(record).expires_at().is_none()));

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Offset, Sequence};
+use super::{Offset, Room, Sequence};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -12,8 +12,11 @@ enum Step {
 }
 
 fn item() -> impl Strategy<Value = Vec<u8>> {
+    // Mostly such lengths that many neighbours have the same ones.
     let len = prop_oneof![
-        8 => 0..20usize,
+        12 => Just(4),
+        6 => Just(0),
+        6 => 0..20usize,
         1 => prop_oneof![Just(253), Just(254), Just(255), Just(65_535), Just(65_536)],
     ];
     (len, 0..3u8).prop_map(|(len, byte)| vec![byte; len])
@@ -54,6 +57,7 @@ proptest! {
                 }
                 _ => {}
             }
+            sequence.check();
             prop_assert_eq!(sequence.len(), model.len());
             prop_assert!(sequence.iter().eq(model.iter().map(Vec::as_slice)));
             prop_assert!(sequence.nth(model.len()).is_none());
@@ -66,6 +70,26 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn items_of_two_lengths_in_turn_take_nothing_but_their_bytes() {
+    let mut sequence = Sequence::default();
+    let mut room = Room::default();
+    for _ in 0..10 {
+        for item in [&b"field1"[..], b"sixteen bytes ok"] {
+            room.add(item.len());
+        }
+    }
+    assert_eq!(room.bytes(), 220);
+    sequence.reserve(room.bytes());
+    for _ in 0..10 {
+        sequence.push(b"field1");
+        sequence.push(b"sixteen bytes ok");
+    }
+    assert_eq!(sequence.heap_bytes(), 224);
+    room.add(7);
+    assert_eq!(room.bytes(), 220 + 7 + 21);
 }
 
 #[test]

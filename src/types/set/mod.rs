@@ -10,7 +10,7 @@ use crate::base::number::parse_i64;
 use crate::base::rng::{Rng, distinct};
 use crate::base::size_class::good_size;
 use crate::types::records::{Naming, Table};
-use crate::types::sequence::{self, Sequence};
+use crate::types::sequence::{Room, Sequence};
 use ints::Ints;
 use member::Digits;
 pub use member::Member;
@@ -141,15 +141,15 @@ impl Set {
             }
             return;
         }
-        let bytes = members.clone().map(|member| sequence::cost(member.len()));
-        let bytes = bytes.sum();
+        let mut room = Room::default();
+        members.clone().for_each(|member| room.add(member.len()));
         let is_int = members.next().is_some_and(|first| parse_i64(first).is_some());
         if is_int && count <= limits.ints {
             *self = Set::of_ints();
         } else if count > limits.entries {
             self.make_table();
         } else if let Form::Packed(sequence) = &mut self.0 {
-            sequence.reserve(bytes);
+            sequence.reserve(room.bytes());
         }
     }
 
@@ -385,8 +385,9 @@ impl Set {
         if self.len() > limits.entries || self.iter().any(|member| member.len() > limits.value_bytes) {
             return;
         }
-        let mut sequence = Sequence::default();
-        sequence.reserve(self.iter().map(|member| sequence::cost(member.len())).sum());
+        let (mut sequence, mut room) = (Sequence::default(), Room::default());
+        self.iter().for_each(|member| room.add(member.len()));
+        sequence.reserve(room.bytes());
         self.iter().for_each(|member| sequence.push(&member));
         self.0 = Form::Packed(sequence);
     }

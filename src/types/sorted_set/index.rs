@@ -6,8 +6,8 @@
 use super::slab::NONE;
 use crate::base::size_class::good_size;
 
-/// Buckets of a new index, and of a segment before it splits.
-const BUCKETS_MIN: usize = 256;
+/// Numbers of buckets of a segment, all of them size classes of the allocator; one with the most splits when it is full.
+const SIZES: [usize; 9] = [256, 320, 384, 448, 512, 640, 768, 896, BUCKETS_MAX];
 const BUCKETS_MAX: usize = 1024;
 /// Bits of the hash that segments may share; those that are left decide the bucket.
 const DEPTH_MAX: u32 = 22;
@@ -43,6 +43,18 @@ pub struct Index {
     heap_bytes: usize,
 }
 
+/// How many buckets suit `len` members, with room for more.
+fn size_for(len: usize) -> usize {
+    let suits = |size: &usize| len * 4 <= size * 3;
+    SIZES.into_iter().find(suits).unwrap_or(BUCKETS_MAX)
+}
+
+/// The number of buckets after this one when a segment grows.
+fn next_size(buckets: usize) -> usize {
+    let larger = SIZES.into_iter().find(|&size| size > buckets);
+    larger.unwrap_or(buckets * 2)
+}
+
 impl Segment {
     fn new(buckets: usize, depth: u32) -> Self {
         Segment {
@@ -52,15 +64,27 @@ impl Segment {
         }
     }
 
-    fn mask(&self) -> usize {
-        self.buckets.len() - 1
-    }
-
-    /// The bucket where a hash belongs: its first bits behind those that all share.
+    /// The bucket where a hash belongs: in the order of the bits behind those that all share.
     #[inline]
     fn home(&self, hash: u32) -> usize {
-        let rest = u64::from(hash) << (32 + self.depth);
-        (rest >> (64 - self.buckets.len().trailing_zeros())) as usize
+        let rest = u64::from(hash << self.depth);
+        ((rest * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    /// The bucket behind this one.
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        let next = at + 1;
+        if next == self.buckets.len() { 0 } else { next }
+    }
+
+    /// How many steps it is from one bucket on to another.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from {
+            to - from
+        } else {
+            to + self.buckets.len() - from
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -79,14 +103,14 @@ impl Segment {
             if bucket.hash == hash && is(bucket.leaf) {
                 return Some(at);
             }
-            at = (at + 1) & self.mask();
+            at = self.after(at);
         }
     }
 
     fn insert(&mut self, bucket: Bucket) {
         let mut at = self.home(bucket.hash);
         while self.buckets[at].leaf != NONE {
-            at = (at + 1) & self.mask();
+            at = self.after(at);
         }
         self.buckets[at] = bucket;
         self.len += 1;
@@ -94,16 +118,14 @@ impl Segment {
 
     /// Empties a bucket, and moves those behind it that it had pushed away from home.
     fn remove(&mut self, at: usize) {
-        let mask = self.mask();
         let (mut hole, mut next) = (at, at);
         loop {
-            next = (next + 1) & mask;
+            next = self.after(next);
             let bucket = self.buckets[next];
             if bucket.leaf == NONE {
                 break;
             }
-            let from_home = next.wrapping_sub(self.home(bucket.hash)) & mask;
-            if from_home >= (next.wrapping_sub(hole) & mask) {
+            if self.distance(self.home(bucket.hash), next) >= self.distance(hole, next) {
                 self.buckets[hole] = bucket;
                 hole = next;
             }
@@ -124,7 +146,7 @@ impl Segment {
 impl Index {
     /// An index of nothing.
     pub fn new() -> Self {
-        let segment = Segment::new(BUCKETS_MIN, 0);
+        let segment = Segment::new(SIZES[0], 0);
         Index {
             heap_bytes: segment.heap_bytes(),
             segments: vec![segment],
@@ -196,15 +218,20 @@ impl Index {
         let buckets = self.segments[id].buckets.len();
         if buckets < BUCKETS_MAX || depth == DEPTH_MAX {
             // Hashes that share so much are mostly equal, and no split takes those apart.
-            self.replace(id, Segment::new(buckets * 2, depth));
+            self.replace(id, Segment::new(next_size(buckets), depth));
             return;
         }
         if depth == self.depth {
             self.directory = self.directory.iter().flat_map(|&id| [id, id]).collect();
             self.depth += 1;
         }
-        let old = std::mem::replace(&mut self.segments[id], Segment::new(BUCKETS_MAX, depth + 1));
-        let right = self.add(Segment::new(BUCKETS_MAX, depth + 1));
+        let is_right = |bucket: &Bucket| bucket.hash << depth >> 31 == 1;
+        let right_len = self.segments[id].occupied().filter(is_right).count();
+        let left_len = self.segments[id].len as usize - right_len;
+        let left = Segment::new(size_for(left_len), depth + 1);
+        self.heap_bytes = self.heap_bytes + left.heap_bytes() - self.segments[id].heap_bytes();
+        let old = std::mem::replace(&mut self.segments[id], left);
+        let right = self.add(Segment::new(size_for(right_len), depth + 1));
         let span = 1 << (self.depth - depth - 1);
         let first = self.place(hash) & !(2 * span - 1);
         self.directory[first + span..first + 2 * span].fill(right);
@@ -242,7 +269,7 @@ impl Index {
         if other.depth != depth || (one.len + other.len) as usize > BUCKETS_MAX / 5 * 2 {
             return;
         }
-        let mut joined = Segment::new(BUCKETS_MAX, depth - 1);
+        let mut joined = Segment::new(size_for((one.len + other.len) as usize), depth - 1);
         one.occupied()
             .chain(other.occupied())
             .for_each(|bucket| joined.insert(bucket));
@@ -318,7 +345,7 @@ impl Segment {
             } else if (u64::from(from)..until).contains(&u64::from(bucket.hash)) {
                 visit(bucket);
             }
-            at = (at + 1) & self.mask();
+            at = self.after(at);
         }
         until
     }
@@ -327,6 +354,6 @@ impl Segment {
     fn first_hash(&self, any: u32, home: usize) -> u64 {
         let width = 32 - self.depth;
         let base = u64::from(any) >> width << width;
-        base + (((home as u64) << width) >> self.buckets.len().trailing_zeros())
+        base + ((home as u64) << width).div_ceil(self.buckets.len() as u64)
     }
 }

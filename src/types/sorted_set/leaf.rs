@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::compare;
 use super::slab::NONE;
-use crate::base::size_class::good_size;
+use crate::base::size_class::{good_size, move_to_fit};
 
 /// A leaf with more members is split.
 pub const LEAF_MEMBERS_MAX: usize = 64;
@@ -233,9 +233,9 @@ impl Leaf {
     /// Gives memory back that is not used.
     pub fn shrink(&mut self) {
         if self.slots.capacity() > self.slots.len() + 2 * GROWTH {
-            self.slots.shrink_to(self.slots.len() + GROWTH);
-            self.bytes
-                .shrink_to(good_size(self.bytes.len() + self.bytes.len() / GROWTH));
+            let (slots, bytes) = (self.slots.len(), self.bytes.len());
+            move_to_fit(&mut self.slots, slots + GROWTH);
+            move_to_fit(&mut self.bytes, good_size(bytes + bytes / GROWTH));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::base::size_class::good_size;
 use crate::types::packed::{Format, Items};
 
 /// Scores are kept in the fewest of these many bytes that hold all of them: whole numbers, but for the last, which is a double.
-const SCORE_WIDTHS: [u8; 5] = [1, 2, 4, 6, SCORE_WIDTH_DOUBLE];
+const SCORE_WIDTHS: [u8; 6] = [1, 2, 3, 4, 6, SCORE_WIDTH_DOUBLE];
 const SCORE_WIDTH_DOUBLE: u8 = 8;
 
 /// Members in order in one buffer, each behind its score.

@@ -10,6 +10,7 @@
 
 use super::id::StreamId;
 use crate::base::number::parse_i64;
+use crate::base::size_class::move_to_fit;
 
 /// The entry was deleted.
 const DELETED: u8 = 1;
@@ -249,7 +250,8 @@ impl Node {
 
     /// Gives back the room for entries that will not come.
     pub fn seal(&mut self) {
-        self.bytes.shrink_to_fit();
+        let len = self.bytes.len();
+        move_to_fit(&mut self.bytes, len);
     }
 
     /// Whether Valkey would begin another node for an entry of `item_bytes` bytes of fields and values.
