@@ -16,10 +16,10 @@ use super::entry::Entry;
 use crate::base::hash::table_hash;
 use crate::base::size_class::good_size;
 use bucket::{Bucket, SLOTS};
-use segment::{BUCKETS_BEFORE_SPLIT_MIN, DEPTH_MAX, Segment, Spot};
+use segment::{BUCKETS_MAX, DEPTH_MAX, Segment, Spot};
 
-/// Siblings join when they have so few entries together: two thirds of what a segment has at least when it splits.
-const MERGED_LEN_MAX: usize = BUCKETS_BEFORE_SPLIT_MIN * SLOTS * 9 / 16;
+/// Siblings join when they have so few entries together: two thirds of what a segment has when it splits.
+const MERGED_LEN_MAX: usize = BUCKETS_MAX * SLOTS * 9 / 16;
 /// A directory this many times larger than the number of segments means that hashes do not differ in their first bits.
 const DIRECTORY_FACTOR_MAX: usize = 32;
 
@@ -226,9 +226,9 @@ impl<H: KeyHash> Table<H> {
     /// Makes a full segment larger, or two of it.
     #[cold]
     fn make_room(&mut self, at: usize) {
-        let segment = &self.segments[at];
+        let segment = &mut self.segments[at];
         let before = segment.buckets();
-        if segment.splits() && self.may_split(at) {
+        if before >= BUCKETS_MAX && self.may_split(at) {
             return self.split(at);
         }
         self.segments[at].grow();

@@ -12,11 +12,8 @@ use crate::keyspace::prefetch::prefetch;
 
 use super::bucket::{Bucket, SLOTS, fingerprint};
 
-/// Where segments split instead of growing: at different sizes, lest all of a table grow and split at about the same time,
-/// which would make its memory a wave around that of a steady mixture, with all it has just freed lying idle.
-const SPLIT_SIZES: [u8; 8] = [127, 127, 159, 159, 191, 223, 239, 255];
-/// The least of them.
-pub const BUCKETS_BEFORE_SPLIT_MIN: usize = SPLIT_SIZES[0] as usize;
+/// A segment with this many full buckets splits instead of growing.
+pub const BUCKETS_MAX: usize = 255;
 /// Depths end here, so that a bucket's first hash fits a cursor of 48 bits.
 pub const DEPTH_MAX: u8 = 32;
 
@@ -104,15 +101,6 @@ impl Segment {
         self.volatile as usize
     }
 
-    /// Whether it splits when it is full.
-    pub fn splits(&self) -> bool {
-        // Multiplication mixes the bits of the prefix upwards.
-        let mixed = (self.prefix << 1 | 1)
-            .wrapping_add(u32::from(self.depth))
-            .wrapping_mul(0x9e37_79b1);
-        self.buckets() >= usize::from(SPLIT_SIZES[mixed as usize >> 29])
-    }
-
     /// How many first bits its hashes share, and these bits.
     pub fn prefix(&self) -> (u8, u32) {
         (self.depth, self.prefix)
@@ -188,11 +176,11 @@ impl Segment {
         self.buckets[spot.bucket as usize].get_mut(usize::from(spot.slot))
     }
 
-    /// Whether one more entry needs more buckets: seven of eight slots are taken, and probing gets long beyond.
+    /// Whether one more entry needs more buckets: eleven of twelve slots are taken, and probing gets long beyond.
     #[inline]
     pub fn is_full(&self) -> bool {
         let slots = self.buckets.len() * SLOTS;
-        self.len() >= slots - slots / 8
+        self.len() >= slots - slots / 12
     }
 
     /// Puts in an entry whose key is not there; the segment must not be full.
