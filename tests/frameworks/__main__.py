@@ -1,6 +1,6 @@
 """Runs the end-to-end tests against a server program, once for each number of shards.
 
-    scripts/frameworks [--binary PATH] [--shards 1,2,4] [-k PATTERN]
+    scripts/frameworks [--binary PATH] [--shards 1,2,4] [-k PATTERN] [--long] [--repeat N]
 
 Any program that takes Valkey's command line can be named, so that a test can be tried against the peer.
 """
@@ -28,6 +28,11 @@ class Result(unittest.TextTestResult):
         unittest.TestResult.addSuccess(self, test)
         self.stream.writeln(f"ok   {time.monotonic() - self._begun:6.1f} s  {test.id()}")
 
+    def addSkip(self, test, reason):
+        unittest.TestResult.addSkip(self, test, reason)
+        if reason != harness.ONLY_LONG:
+            self.stream.writeln(f"skip          {test.id()}: {reason}")
+
     def addFailure(self, test, err):
         unittest.TestResult.addFailure(self, test, err)
         self.stream.writeln(f"FAIL {time.monotonic() - self._begun:6.1f} s  {test.id()}")
@@ -41,14 +46,20 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/frameworks")
     parser.add_argument("--binary", required=True, help="the server program")
     parser.add_argument("--shards", default="1,2,4", help="numbers of shards to test with, default 1,2,4")
-    parser.add_argument("-k", dest="pattern", default="", help="only tests whose name contains this")
+    parser.add_argument("-k", dest="pattern", default="", help="only tests whose name contains this, or one of these with commas between")
+    parser.add_argument("--long", action="store_true", help="also the tests that take long")
+    parser.add_argument("--repeat", type=int, default=1, help="do it all so many times, and stop at the first failure")
     options = parser.parse_args()
+    harness.thorough = options.long
     passed = failed = 0
-    for shards in map(int, options.shards.split(",")):
-        print(f"-- {shards} shards", flush=True)
-        ran, bad = run(options.binary, shards, options.pattern)
-        passed += ran - bad
-        failed += bad
+    for turn in range(1, options.repeat + 1):
+        for shards in map(int, options.shards.split(",")):
+            print(f"-- {shards} shards" + f", turn {turn} of {options.repeat}" * (options.repeat > 1), flush=True)
+            ran, bad = run(options.binary, shards, options.pattern)
+            passed += ran - bad
+            failed += bad
+        if failed:
+            break
     print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed or not passed else 0
 
@@ -56,7 +67,7 @@ def main():
 def run(binary, shards, pattern):
     """Runs every test with so many shards; returns how many ran and how many failed."""
     loader = unittest.TestLoader()
-    loader.testNamePatterns = [f"*{pattern}*"]
+    loader.testNamePatterns = [f"*{part}*" for part in pattern.split(",")]
     with harness.serving(binary, shards) as server:
         suite = loader.discover(HERE, pattern="test_*.py")
         runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=0, resultclass=Result)
@@ -68,7 +79,7 @@ def run(binary, shards, pattern):
     if harness.stop_status != 0:
         print(f"FAIL the server ended with status {harness.stop_status}", flush=True)
         bad += 1
-    return max(result.testsRun, bad), bad
+    return max(result.testsRun - len(result.skipped), bad), bad
 
 
 if __name__ == "__main__":

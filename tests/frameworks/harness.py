@@ -14,6 +14,14 @@ _server = None
 _binary = None
 _shards = None
 stop_status = None
+# Whether tests that take long run too.
+thorough = False
+ONLY_LONG = "only with --long"
+
+
+def long(test):
+    """A test that runs only with --long."""
+    return unittest.skipUnless(thorough, ONLY_LONG)(test)
 
 
 @contextlib.contextmanager
@@ -59,10 +67,11 @@ class ServerTest(unittest.TestCase):
         return wait
 
     def wait_until(self, holds, seconds=10, message="did not come true"):
-        """Waits until a condition holds; returns what it gave."""
+        """Waits until a condition holds; returns what it gave. The message may be a function that tells."""
         deadline = time.monotonic() + seconds
         while not (value := holds()):
-            self.assertLess(time.monotonic(), deadline, message)
+            if time.monotonic() > deadline:
+                self.fail(message() if callable(message) else message)
             time.sleep(0.01)
         return value
 

@@ -13,6 +13,8 @@ class RedisPyCalls:
     """Every test runs with RESP2 and with RESP3."""
 
     protocol = 0
+    # The module that has the client's errors.
+    errors = redis
 
     def setUp(self):
         super().setUp()
@@ -114,7 +116,7 @@ class RedisPyCalls:
             pipe.multi()
             pipe.set("w3", "mine")
             self.client.set("w2", "changed")
-            self.assertRaises(redis.WatchError, pipe.execute)
+            self.assertRaises(self.errors.WatchError, pipe.execute)
         self.assertFalse(self.r.exists("w3"))
         with self.r.pipeline() as pipe:
             pipe.watch("w1", "w2")
@@ -194,7 +196,7 @@ class RedisPyCalls:
             (("SET", "k", "v", "BAD"), "syntax error"),
             (("EXPIRE", "k", "x"), "not an integer"),
         ]:
-            with self.assertRaisesRegex(redis.ResponseError, text):
+            with self.assertRaisesRegex(self.errors.ResponseError, text):
                 self.r.execute_command(*words)
         self.assertTrue(self.r.ping())
 

@@ -1,0 +1,58 @@
+"""Functions of SAQ."""
+
+import asyncio
+import os
+import time
+
+from journal import record
+from saq import Queue
+
+queue = Queue.from_url(os.environ["SERVER_URL"])
+
+
+async def note(_context, *, entry):
+    """Writes an entry down and returns it."""
+    record(entry)
+    return entry
+
+
+async def flaky(context, *, entry, failures):
+    """Fails so often before it succeeds."""
+    attempt = context["job"].attempts - 1
+    record(f"{entry}:{attempt}")
+    if attempt < failures:
+        raise ValueError(f"attempt {attempt}")
+    return attempt
+
+
+async def endless(_context, *, entry):
+    record(entry)
+    await asyncio.sleep(600)
+
+
+settings = {"queue": queue, "functions": [note, flaky, endless], "concurrency": 10, "timers": {"schedule": 1, "abort": 1}}
+
+
+async def _send_all(count):
+    await queue.connect()
+    unwanted = await queue.enqueue("endless", entry="endless", timeout=0)
+    entries = [{"entry": f"note:{number}"} for number in range(count)]
+    assert await queue.map("note", entries, timeout=120) == [f"note:{number}" for number in range(count)]
+    jobs = [await queue.enqueue("flaky", entry=f"flaky:{n}", failures=2, retries=5, retry_delay=0.05) for n in range(4)]
+    later = await queue.enqueue("note", entry="later", scheduled=time.time() + 1)
+    await queue.enqueue("note", entry="unique", key="same", scheduled=time.time() + 1)
+    assert await queue.enqueue("note", entry="unique", key="same", scheduled=time.time() + 1) is None
+    for job in [*jobs, later]:
+        await job.refresh(until_complete=120)
+        assert job.status == "complete", job
+    await unwanted.refresh()
+    while unwanted.status != "active":
+        await asyncio.sleep(0.02)
+        await unwanted.refresh()
+    await unwanted.abort("unwanted")
+    await unwanted.refresh(until_complete=120)
+    await queue.disconnect()
+
+
+def send_all(count):
+    asyncio.run(_send_all(int(count)))
