@@ -20,26 +20,29 @@ import harness  # noqa: E402  (found through the path set above)
 class Result(unittest.TextTestResult):
     """Names each test with its time."""
 
+    def tell(self, line):
+        print(line, file=self.stream, flush=True)
+
     def startTest(self, test):
         self._begun = time.monotonic()
         super().startTest(test)
 
     def addSuccess(self, test):
         unittest.TestResult.addSuccess(self, test)
-        self.stream.writeln(f"ok   {time.monotonic() - self._begun:6.1f} s  {test.id()}")
+        self.tell(f"ok   {time.monotonic() - self._begun:6.1f} s  {test.id()}")
 
     def addSkip(self, test, reason):
         unittest.TestResult.addSkip(self, test, reason)
         if reason != harness.ONLY_LONG:
-            self.stream.writeln(f"skip          {test.id()}: {reason}")
+            self.tell(f"skip          {test.id()}: {reason}")
 
     def addFailure(self, test, err):
         unittest.TestResult.addFailure(self, test, err)
-        self.stream.writeln(f"FAIL {time.monotonic() - self._begun:6.1f} s  {test.id()}")
+        self.tell(f"FAIL {time.monotonic() - self._begun:6.1f} s  {test.id()}")
 
     def addError(self, test, err):
         unittest.TestResult.addError(self, test, err)
-        self.stream.writeln(f"FAIL {time.monotonic() - self._begun:6.1f} s  {test.id()}")
+        self.tell(f"FAIL {time.monotonic() - self._begun:6.1f} s  {test.id()}")
 
 
 def main():
