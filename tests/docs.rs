@@ -106,7 +106,7 @@ fn place(exec: &Exec) -> &'static str {
         Exec::Shard { .. } => "one shard",
         Exec::Whole { .. } => "all at once",
         Exec::Everywhere { .. } => "each",
-        Exec::Script(_) => "keys, and what it touches",
+        Exec::Script(_) | Exec::Roaming { .. } => "keys, and what it touches",
         Exec::Library(_) => "the process",
         Exec::Session(_) | Exec::Control(_) => "connection",
         Exec::Container => "",

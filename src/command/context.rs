@@ -22,6 +22,8 @@ pub struct Caller {
     pub db: DbIndex,
     /// Whether it asked that reads leave access times alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// Whether a script of the client's runs it.
+    pub scripted: bool,
 }
 
 /// One run of one command.

@@ -67,6 +67,13 @@ pub enum Begin {
         /// Where COMMAND INFO says that they begin.
         told: u8,
     },
+    /// After the last option `word`; the options in `others` have so many words behind them. COMMAND INFO says nothing of it.
+    Untold {
+        word: &'static str,
+        others: &'static [(&'static str, u8)],
+        /// Where options are looked for.
+        from: u8,
+    },
     /// Nowhere that could be told.
     Unknown,
 }
@@ -127,6 +134,11 @@ impl Key {
             from,
             told,
         })
+    }
+
+    /// The key that the last option `word` names, looked for from word `from` on, past the words of the options `others`; told as unknown.
+    pub const fn untold(word: &'static str, others: &'static [(&'static str, u8)], from: u8) -> Self {
+        Key::new(Begin::Untold { word, others, from })
     }
 
     /// A specification that names no place.
@@ -221,6 +233,17 @@ impl Key {
                     let option = named || args.is(at, rival);
                     last = if option { named.then_some(at + 1) } else { last };
                     at += if option { 2 } else { 1 };
+                }
+                last
+            }
+            Begin::Untold { word, others, from } => {
+                let mut last = None;
+                let mut at = usize::from(from);
+                while at < args.len() {
+                    let other = others.iter().find(|(other, _)| args.is(at, other));
+                    let named = other.is_none() && args.is(at, word) && at + 1 < args.len();
+                    last = if named { Some(at + 1) } else { last };
+                    at += 1 + other.map_or(usize::from(named), |(_, words)| usize::from(*words));
                 }
                 last
             }

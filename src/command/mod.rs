@@ -10,6 +10,7 @@ pub mod footprint;
 pub mod key;
 pub mod local;
 pub mod multi_pop;
+pub mod roaming;
 pub mod scan;
 pub mod script_library;
 pub mod session;

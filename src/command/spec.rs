@@ -7,6 +7,7 @@ use super::error::Error;
 use super::footprint::Footprint;
 use super::key::{Begin, Find, Key, KeyFlags};
 use super::local::{Local, Part};
+use super::roaming::Touches;
 use super::script_library::ScriptLibrary;
 use super::session::SessionContext;
 use super::subscriptions::Topic;
@@ -461,6 +462,13 @@ pub enum Exec {
         /// The kind of value that can serve it.
         waits_for: Kind,
     },
+    /// As `Keys`, and over keys that it does not name: where these are not, it begins again with them.
+    Roaming {
+        /// Tells these keys.
+        touches: Touches,
+        /// Runs over all of them.
+        run: fn(&mut Context<'_>, Args<'_>) -> Ran,
+    },
     /// On one shard that the words name (a cursor): `shard` tells which of `shards`.
     Shard {
         /// The shard, from the words and the number of shards.
@@ -711,12 +719,6 @@ impl Command {
         self
     }
 
-    /// It waits in a way of its own.
-    pub const fn waiting(mut self, waiting: &'static Waiting) -> Self {
-        self.waiting = Some(waiting);
-        self
-    }
-
     /// Not for users: its subcommands are not told.
     pub const fn system(mut self) -> Self {
         self.system = true;
@@ -727,11 +729,6 @@ impl Command {
     pub const fn subcommands(mut self, subcommands: &'static [Command]) -> Self {
         self.subcommands = subcommands;
         self
-    }
-
-    /// Whether it needs the interpreter.
-    pub const fn runs_scripts(&self) -> bool {
-        matches!(self.exec, Exec::Script(_) | Exec::Library(_))
     }
 
     /// The word at which the only key stands, when the command has exactly one at a fixed place: the routing fast path.

@@ -22,6 +22,12 @@ pub struct Waiting {
 }
 
 impl Command {
+    /// It waits in a way of its own.
+    pub const fn waiting(mut self, waiting: &'static Waiting) -> Self {
+        self.waiting = Some(waiting);
+        self
+    }
+
     /// Whether a blocked client's attempt must see all keys of the command: it puts something into one, or says so.
     pub fn needs_all_keys(&self) -> bool {
         let puts = |key: &Key| key.flags.has(KeyFlags::INSERT);

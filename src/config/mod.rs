@@ -11,6 +11,7 @@ mod value;
 
 use std::collections::BTreeMap;
 
+use crate::base::collation::Collation;
 pub use choices::{EvictionPolicy, LogLevel, NotifyEvents, OutputLimit, OutputLimits, Toggle};
 pub use directive::{Changes, Directive, Field, Why};
 pub use load::{Invocation, LoadError, from_arguments};
@@ -95,6 +96,8 @@ pub struct Config {
     pub pidfile: String,
     /// Size of a list's nodes: entries, or when negative the class of bytes, as Valkey counts them.
     pub list_max_listpack_size: i32,
+    /// The order of texts that SORT ALPHA answers.
+    pub locale_collate: Collation,
     /// Entries up to which a hash is compact.
     pub hash_max_listpack_entries: usize,
     /// Bytes up to which fields and values of a compact hash go.
@@ -178,6 +181,7 @@ impl Default for Config {
             logfile: String::new(),
             pidfile: String::new(),
             list_max_listpack_size: -2,
+            locale_collate: Collation::default(),
             hash_max_listpack_entries: 512,
             hash_max_listpack_value: 64,
             set_max_intset_entries: 512,

@@ -1,5 +1,6 @@
 //! The values of directives: their kinds, how each is read from words and how CONFIG GET prints it. Knows no directive.
 
+use crate::base::collation::Collation;
 use crate::base::number;
 
 /// Why a directive's value is refused; the texts are Valkey's.
@@ -74,6 +75,8 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// Any text.
     Text,
+    /// The name of a locale that the system knows; empty: the environment's.
+    Locale,
     /// An existing directory.
     Directory,
     /// The name of a file without a path; the text is the objection to a path.
@@ -116,6 +119,7 @@ impl Kind {
                 _ => Err(ValueError::NotOctal),
             },
             Kind::Choice(names) => choice(word, names).map(Value::Choice),
+            Kind::Locale if Collation::new(word).is_none() => Err(ValueError::Own("Invalid locale name")),
             Kind::Directory => directory(word).map(Value::Text),
             Kind::FileName(objection) if word.contains('/') => Err(ValueError::Own(objection)),
             _ => Ok(Value::Text(word.to_owned())),
@@ -258,6 +262,16 @@ impl Typed for String {
             Value::Text(text) => Some(text),
             _ => None,
         }
+    }
+}
+
+impl Typed for Collation {
+    fn value(&self) -> Value {
+        Value::Text(self.name().to_owned())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        Collation::new(&String::from_value(value)?)
     }
 }
 

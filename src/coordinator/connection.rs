@@ -151,6 +151,7 @@ impl Connection {
             db: self.session.db,
             resp: self.session.resp,
             no_touch: self.session.no_touch,
+            scripted: false,
         }
     }
 

@@ -244,9 +244,12 @@ impl Node {
         following: &[u8],
     ) -> usize {
         match command.exec {
-            Exec::Keys(_) | Exec::Shard { .. } | Exec::Whole { .. } | Exec::Script(_) | Exec::Library(_) => {
-                return self.start_keyed(id, conn, command, args, following);
-            }
+            Exec::Keys(_)
+            | Exec::Roaming { .. }
+            | Exec::Shard { .. }
+            | Exec::Whole { .. }
+            | Exec::Script(_)
+            | Exec::Library(_) => return self.start_keyed(id, conn, command, args, following),
             Exec::Blocking { timeout, .. } => match timeout(args) {
                 Ok(timeout_s) => {
                     conn.deadline_us = deadline_us(self.shard.now.mono_us, timeout_s);
@@ -346,7 +349,10 @@ impl Node {
         let words = lane.words(args);
         lane.messages.push(Message::Run { asker, command, words });
         // Nothing may follow what may wait, or what may have to begin again elsewhere.
-        let blocks = matches!(command.exec, Exec::Blocking { .. } | Exec::Script(_));
+        let blocks = matches!(
+            command.exec,
+            Exec::Blocking { .. } | Exec::Roaming { .. } | Exec::Script(_)
+        );
         let before = if let Flow::Flight { outstanding, .. } = conn.flow {
             outstanding
         } else {

@@ -153,10 +153,10 @@ impl Node {
 
     fn place(&self, queue: &[Queued], watched: &[Watched]) -> Place {
         let mut shards: Vec<ShardId> = watched.iter().map(|watched| self.router.shard(&watched.key)).collect();
-        let (mut simple, mut revocable, mut scripts, mut many) = (true, true, false, false);
+        let (mut simple, mut revocable, mut roams, mut many) = (true, true, false, false);
         for Queued { command, args } in queue {
-            let keyed = matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) || command.runs_scripts();
-            scripts |= command.runs_scripts();
+            let keyed = matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) || command.roams();
+            roams |= command.roams();
             revocable &= keyed;
             simple &= keyed && !command.flags.has(Flags::PUBSUB);
             match self.target(command, args.as_args()) {
@@ -172,9 +172,9 @@ impl Node {
         shards.sort_unstable();
         shards.dedup();
         many |= shards.len() > 1;
-        // A script may have to begin again, and its block with it: not after commands that cannot be taken back, nor when what guards
+        // What roams may have to begin again, and its block with it: not after commands that cannot be taken back, nor when what guards
         // the watched keys is gone. So these take everything from the start.
-        if scripts && (!revocable || many && !watched.is_empty()) {
+        if roams && (!revocable || many && !watched.is_empty()) {
             return Place::Transaction(None);
         }
         match &*shards {

@@ -66,7 +66,7 @@ impl Node {
         let Work::Command { command, args } = &tx.work else {
             return;
         };
-        if tx.attempts == 0 || self.shard.shards == 1 {
+        if tx.attempts == 0 || self.shard.shards == 1 || !command.runs_scripts() {
             return;
         }
         let declared = crate::shard::keys_of(command, args.as_args());

@@ -116,11 +116,11 @@ impl Work {
         }
     }
 
-    /// Whether the interpreter has a part in it.
-    fn runs_scripts(&self) -> bool {
+    /// Whether it may turn out to need more keys.
+    fn roams(&self) -> bool {
         match self {
-            Work::Command { command, .. } => command.runs_scripts(),
-            Work::Block { queue, .. } => queue.iter().any(|queued| queued.command.runs_scripts()),
+            Work::Command { command, .. } => command.roams(),
+            Work::Block { queue, .. } => queue.iter().any(|queued| queued.command.roams()),
         }
     }
 }
@@ -315,7 +315,7 @@ impl Node {
             Holdings::Whole(whole)
         });
         match &tx.work {
-            work if tx.unchanged && matches!(tx.holdings, Some(Holdings::Keys(_))) && work.runs_scripts() => {
+            work if tx.unchanged && matches!(tx.holdings, Some(Holdings::Keys(_))) && work.roams() => {
                 match self.run_unit_over(&mut tx) {
                     Attempt::Lacks => self.begin_again(tx),
                     attempt => {

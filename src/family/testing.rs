@@ -161,7 +161,7 @@ impl Bench {
                 let shard = shard(args, self.shards.len() as u16)?;
                 self.on_shard(usize::from(shard), reply, |ctx| run(ctx, args))
             }
-            Exec::Keys(run) => {
+            Exec::Keys(run) | Exec::Roaming { run, .. } => {
                 let shard = self.shard_of(command, args);
                 self.on_shard(shard, reply, |ctx| run(ctx, args))
             }

@@ -45,6 +45,7 @@ impl Surroundings<'_> {
                 client: asker.origin.client,
                 db: asker.db,
                 no_touch: asker.no_touch,
+                scripted: asker.scripted,
             },
             config: self.config,
             shard: self.shard,
@@ -65,7 +66,9 @@ impl Surroundings<'_> {
         let mark = reply.len();
         let mut context = self.context(space, asker, reply);
         let ran = match command.exec {
-            Exec::Keys(run) | Exec::Shard { run, .. } => run(&mut context, args).map(|()| Attempt::Served),
+            Exec::Keys(run) | Exec::Roaming { run, .. } | Exec::Shard { run, .. } => {
+                run(&mut context, args).map(|()| Attempt::Served)
+            }
             Exec::Blocking { attempt, .. } => attempt(&mut context, args),
             Exec::Whole { part, combine } => part(&mut context, args)
                 .map(|part| combine(&[part], args, reply))

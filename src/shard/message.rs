@@ -98,6 +98,8 @@ pub struct Asker {
     pub resp: Resp,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Whether a script of the client asks.
+    pub scripted: bool,
 }
 
 /// Decides that a blocked client is served (or timed out, or gone) exactly once, whichever shards it waits at.

@@ -252,7 +252,7 @@ impl Shard {
         args: Args<'_>,
         reply: &mut Reply,
     ) -> Attempt {
-        if matches!(command.exec, Exec::Script(_) | Exec::Library(_)) {
+        if command.roams() {
             let declared = |key: &[u8]| {
                 let positions = command.key_positions(args);
                 positions.iter().any(|&at| args.at(at) == key)
@@ -501,7 +501,7 @@ impl Shard {
 
     /// Runs the commands of a block, without what follows from them.
     fn attempt_block(&mut self, block: &Block, reply: &mut Reply) -> Attempt {
-        if block.queue.iter().any(|queued| queued.command.runs_scripts()) {
+        if block.queue.iter().any(|queued| queued.command.roams()) {
             let declared = |key: &[u8]| block.keys.binary_search_by(|other| (**other).cmp(key)).is_ok();
             return self.run_unit(&block.asker, &declared, Unit::Block(&block.queue), reply);
         }

@@ -178,6 +178,7 @@ impl State {
                 Some(Stored::List(list)) => Value::Array(list.iter().map(|item| Value::Bulk(item.clone())).collect()),
                 Some(_) => wrong_type(),
             },
+            "SORT" => self.sort(words),
             "LMOVE" => self.transfer(word(1), word(2)),
             "BLMOVE" => match self.transfer(word(1), word(2)) {
                 Value::Nil => return None,
@@ -244,6 +245,33 @@ impl State {
         };
         self.0.insert(key.into(), Stored::Text((number + 1).to_string()));
         Value::Int(number + 1)
+    }
+
+    /// SORT numbers BY nosort GET t* with GET # or STORE destination.
+    fn sort(&mut self, words: &[String]) -> Value {
+        let numbers = match self.0.get(&words[1]) {
+            None => VecDeque::new(),
+            Some(Stored::List(list)) => list.clone(),
+            Some(_) => return wrong_type(),
+        };
+        let text = |number: &String| self.get_text(&format!("t{number}"));
+        if words[6] == "GET" {
+            let pair = |number: &String| [text(number), Value::Bulk(number.clone())];
+            return Value::Array(numbers.iter().flat_map(pair).collect());
+        }
+        let stored: VecDeque<String> = numbers
+            .iter()
+            .map(|number| match text(number) {
+                Value::Bulk(text) => text,
+                _ => String::new(),
+            })
+            .collect();
+        let len = stored.len();
+        self.0.remove(&words[7]);
+        if len > 0 {
+            self.0.insert(words[7].clone(), Stored::List(stored));
+        }
+        Value::Int(len as i64)
     }
 
     fn push(&mut self, key: &str, left: bool, item: &str) -> Value {

@@ -33,11 +33,16 @@ fn list(rng: &mut Rng) -> String {
     format!("l{}", rng.below(LISTS))
 }
 
+/// A list of the numbers of texts.
+fn numbers(rng: &mut Rng) -> String {
+    format!("n{}", rng.below(2))
+}
+
 /// A command on one or several keys; `serial` makes every stored value unique.
 fn command(rng: &mut Rng, serial: &mut u64) -> String {
     *serial += 1;
     let value = *serial;
-    match rng.below(20) {
+    match rng.below(24) {
         0 => format!("SET {} {value}", text(rng)),
         1 => format!("GET {}", text(rng)),
         2 => format!("INCR {}", text(rng)),
@@ -53,6 +58,10 @@ fn command(rng: &mut Rng, serial: &mut u64) -> String {
         14 => format!("LLEN {}", list(rng)),
         15..=17 => format!("LMOVE {} {} RIGHT LEFT", list(rng), list(rng)),
         18 => format!("LRANGE {} 0 -1", list(rng)),
+        19 => format!("RPUSH {} {}", numbers(rng), rng.below(TEXTS)),
+        20 => format!("SORT {} BY nosort GET t* GET #", numbers(rng)),
+        21 => format!("SORT {} BY nosort GET t* STORE {}", numbers(rng), list(rng)),
+        22 => format!("DEL {} {}", numbers(rng), text(rng)),
         _ if rng.chance(1, 4) => "FLUSHALL".into(),
         _ => "DBSIZE".into(),
     }
@@ -73,7 +82,8 @@ fn script(rng: &mut Rng, serial: &mut u64) -> Vec<String> {
     let declares = rng.below(3);
     let mut keys: Vec<&str> = commands.iter().flat_map(|line| line.split(' ').skip(1)).collect();
     keys.retain(|word| {
-        word.len() == 2 && word.starts_with(['t', 'l']) && (declares == 2 || declares == 1 && rng.chance(1, 2))
+        let is_key = word.len() == 2 && word.starts_with(['t', 'l', 'n']) && !word.ends_with('*');
+        is_key && (declares == 2 || declares == 1 && rng.chance(1, 2))
     });
     let text = if rng.chance(1, 2) { COLLECTING } else { RAISING };
     let head = ["EVAL".to_owned(), text.to_owned(), keys.len().to_string()];

@@ -28,7 +28,8 @@ const EMPTY_NAMES: [&str; 9] = [
 ];
 
 /// Places that may contain `unsafe`: a path or a prefix that ends with a slash.
-const UNSAFE_PLACES: [&str; 5] = [
+const UNSAFE_PLACES: [&str; 6] = [
+    "src/base/collation.rs",
     "src/rt/",
     "src/script/",
     "src/keyspace/entry/block.rs",

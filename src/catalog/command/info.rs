@@ -116,10 +116,11 @@ fn write_key(key: &Key, reply: &mut Reply) {
         Begin::Index(index) => write_spec("index", &[("index", index.into())], reply),
         Begin::Keyword(word, from) => write_keyword(word, from.into(), reply),
         Begin::Option { word, told, .. } => write_keyword(word, told.into(), reply),
-        Begin::Unknown => write_spec("unknown", &[], reply),
+        Begin::Untold { .. } | Begin::Unknown => write_spec("unknown", &[], reply),
     }
     reply.bulk(b"find_keys");
     match key.find {
+        _ if matches!(key.begin, Begin::Untold { .. }) => write_spec("unknown", &[], reply),
         Find::Range { last, step, limit } => {
             let numbers = [
                 ("lastkey", last.into()),

@@ -15,7 +15,6 @@ const TRACKING: Why = Why::NotYet("client-side caching");
 const MODULES: Why = Why::Moot("there are no modules");
 const SEED: Why = Why::Moot("the placement of keys is the same in every process");
 const COMPAT: Why = Why::Moot("the server reports the names that Valkey reports");
-const COLLATE: Why = Why::NotYet("SORT");
 const INT_MAX: i64 = 2_147_483_647;
 /// Rates outside what makes sense are brought inside, as Valkey does it.
 const HZ: Field = Field::Live {
@@ -127,7 +126,7 @@ pub const DIRECTIVES: &[Directive] = &[
         "50 99 99.9",
         LATENCY,
     ),
-    Directive::inert("locale-collate", Kind::Text, "", COLLATE),
+    Directive::live("locale-collate", Kind::Locale, field!(locale_collate)),
     Directive::inert(
         "log-format",
         Kind::Choice(&["legacy", "logfmt", "json"]),

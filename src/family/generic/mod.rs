@@ -6,9 +6,11 @@ mod expire;
 mod moving;
 mod object;
 mod scan;
+mod sort;
 #[cfg(test)]
 mod tests;
 mod ttl;
+mod wait;
 
 use crate::command::Command;
 
@@ -21,4 +23,6 @@ pub const COMMANDS: &[&[Command]] = &[
     scan::COMMANDS,
     object::COMMANDS,
     dump::COMMANDS,
+    sort::COMMANDS,
+    wait::COMMANDS,
 ];

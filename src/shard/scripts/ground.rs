@@ -71,7 +71,19 @@ fn run_on_owners(
     args: Args<'_>,
     reply: &mut Reply,
 ) -> Attempt {
-    let keys = crate::shard::keys_of(command, args);
+    let mut keys = crate::shard::keys_of(command, args);
+    if let Exec::Roaming { touches, .. } = command.exec {
+        let look = |key: &[u8]| spaces[router.shard(key).index()].db(asker.db).get(key);
+        let mut touched = hashbrown::HashSet::new();
+        touches(args, &look, &mut |key| {
+            if look(key).is_some() {
+                touched.get_or_insert_with(key, |key| Box::<[u8]>::from(key));
+            }
+        });
+        keys.extend(touched);
+        keys.sort_unstable();
+        keys.dedup();
+    }
     let mut owners: Vec<ShardId> = keys.iter().map(|key| router.shard(key)).collect();
     owners.sort_unstable();
     owners.dedup();

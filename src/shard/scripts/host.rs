@@ -1,72 +1,18 @@
 //! The server as a running script sees it: finds the command, checks that scripts may run it, and runs it over the script's ground.
 
 use super::ground::{Ground, run_over_whole};
+use super::needs::Scratch;
 use super::undo::Undo;
 use super::watch::Watch;
 use crate::catalog;
 use crate::command::args::append;
 use crate::command::session::SessionContext;
-use crate::command::{Args, Attempt, Command, Error, Exec, Flags, Session, Span};
+use crate::command::{Args, Attempt, Command, Error, Exec, Flags, Session};
 use crate::protocol::reply::Reply;
 use crate::protocol::words::quote;
 use crate::script::{AclCheck, Host as ScriptHost, LogLevel, Stop};
 use crate::shard::execute::{Surroundings, report};
 use crate::shard::message::Asker;
-
-/// Bytes of touched keys that are remembered; a script that touches more takes the whole keyspace when it lacks something.
-const TOUCHED_BYTES_MAX: usize = 64 << 10;
-
-/// What a run that was given up needs in order to run to its end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Keys, each once, in order.
-    pub keys: Vec<Box<[u8]>>,
-    /// Everything there is.
-    pub whole: bool,
-}
-
-/// Memory that runs of scripts share, one after the other.
-#[derive(Default)]
-pub struct Scratch {
-    /// The words of the command that the script calls.
-    words: Vec<u8>,
-    spans: Vec<Span>,
-    /// Keys that the script has touched, back to back.
-    touched: Vec<u8>,
-    touched_spans: Vec<Span>,
-    /// Whether there were too many to remember.
-    overflowed: bool,
-    /// Whether the last run lacked something, and whether that was more than keys.
-    lacked: Option<bool>,
-}
-
-impl Scratch {
-    pub(super) fn begin(&mut self) {
-        self.touched.clear();
-        self.touched_spans.clear();
-        self.overflowed = false;
-        self.lacked = None;
-    }
-
-    fn touch(&mut self, key: &[u8]) {
-        if self.touched.len() + key.len() > TOUCHED_BYTES_MAX {
-            self.overflowed = true;
-        } else {
-            let span = append(&mut self.touched, key);
-            self.touched_spans.push(span);
-        }
-    }
-
-    /// What the last run needs, if it lacked something: all that it has touched.
-    pub fn take_needs(&mut self) -> Option<Needs> {
-        let whole = self.lacked.take()? || self.overflowed;
-        let word = |span: &Span| &self.touched[span.start as usize..span.start as usize + span.len as usize];
-        let mut keys: Vec<Box<[u8]>> = self.touched_spans.iter().map(|span| word(span).into()).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Some(Needs { keys, whole })
-    }
-}
 
 /// One run of one script.
 pub struct Host<'h, 's> {
@@ -86,7 +32,7 @@ pub struct Host<'h, 's> {
 
 impl Host<'_, '_> {
     fn lack(&mut self, more_than_keys: bool) -> Stop {
-        self.scratch.lacked = Some(more_than_keys);
+        self.scratch.lack(more_than_keys);
         Stop::Restart
     }
 
@@ -111,7 +57,7 @@ impl Host<'_, '_> {
                 reply.error_bytes(&Error::OutOfMemory.line());
                 Ok(())
             }
-            Exec::Keys(_) | Exec::Blocking { .. } => {
+            Exec::Keys(_) | Exec::Roaming { .. } | Exec::Blocking { .. } => {
                 self.check_keys(command, args)?;
                 self.run_keyed(command, args, reply);
                 Ok(())
@@ -161,22 +107,14 @@ impl Host<'_, '_> {
 
     /// Whether all keys of a command are here.
     fn check_keys(&mut self, command: &Command, args: Args<'_>) -> Result<(), Stop> {
-        let Ground::Part { has: Some(has), .. } = &self.ground else {
+        let Ground::Part { space, has: Some(has) } = &self.ground else {
             return Ok(());
         };
-        let mut lacks = false;
-        if let Some(at) = command.single_key() {
-            let key = args.at(usize::from(at));
-            self.scratch.touch(key);
-            lacks = !has(key);
-        } else if !command.keys.is_empty() {
-            // Words that do not fit the specification make the command answer an error.
-            for at in command.key_positions(args) {
-                self.scratch.touch(args.at(at));
-                lacks |= !has(args.at(at));
-            }
+        let db = space.db(self.asker.db);
+        if self.scratch.misses(*has, command, args, &|key| db.get(key)) {
+            return Err(self.lack(false));
         }
-        if lacks { Err(self.lack(false)) } else { Ok(()) }
+        Ok(())
     }
 
     fn run_keyed(&mut self, command: &'static Command, args: Args<'_>, reply: &mut Reply) {

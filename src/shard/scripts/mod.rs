@@ -3,6 +3,7 @@
 mod ground;
 mod host;
 mod library;
+mod needs;
 mod program;
 mod registry;
 mod reverse;
@@ -11,13 +12,14 @@ mod undo;
 mod watch;
 
 pub use ground::{Has, run_over_whole};
-pub use host::Needs;
+pub use needs::Needs;
 pub use registry::Registry;
 
 use std::sync::Arc;
 
 use ground::Ground;
-use host::{Host, Scratch};
+use host::Host;
+use needs::Scratch;
 use program::Programs;
 use undo::Undo;
 use watch::Watch;
@@ -163,7 +165,7 @@ impl Scripts {
         reply.array(queue.len());
         for Queued { command, args } in queue {
             let args = args.as_args();
-            if command.runs_scripts() {
+            if command.roams() {
                 let ground = Ground::Part {
                     space: &mut *space,
                     has,
@@ -199,6 +201,30 @@ impl Scripts {
         attempt
     }
 
+    /// Runs a command that touches keys which it does not name, if they are here.
+    fn run_roaming(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        ground: Ground<'_>,
+        asker: &Asker,
+        command: &'static Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) -> Attempt {
+        let Ground::Part { space, has } = ground else {
+            unreachable!("over everything such a command runs as others do")
+        };
+        let db = space.db(asker.db);
+        if let Some(has) = has
+            && self.scratch.misses(has, command, args, &|key| db.get(key))
+        {
+            self.scratch.lack(false);
+            return Attempt::Lacks;
+        }
+        self.undo.keep(space, asker.db, command, args);
+        around.run(space, asker, command, args, reply)
+    }
+
     fn run(
         &mut self,
         around: &mut Surroundings<'_>,
@@ -209,13 +235,19 @@ impl Scripts {
         reply: &mut Reply,
     ) -> Attempt {
         let mark = reply.len();
+        if let Exec::Roaming { .. } = command.exec {
+            return self.run_roaming(around, ground, asker, command, args, reply);
+        }
         let ran = match command.exec {
             Exec::Library(run) => run(&mut self.programs, args, reply).map(|()| Attempt::Served),
             Exec::Script(program) => {
                 let mut host = Host {
                     around,
                     ground,
-                    asker: *asker,
+                    asker: Asker {
+                        scripted: true,
+                        ..*asker
+                    },
                     undo: &mut self.undo,
                     scratch: &mut self.scratch,
                     session: &mut self.session,

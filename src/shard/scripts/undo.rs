@@ -208,6 +208,7 @@ mod tests {
                 db: DbIndex(0),
                 resp: Resp::V2,
                 no_touch: false,
+                scripted: false,
             };
             let mut reply = Reply::default();
             self.undo.keep(&self.space, DbIndex(0), command, args);

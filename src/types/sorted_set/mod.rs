@@ -97,6 +97,11 @@ impl SortedSet {
         }
     }
 
+    /// Gives it its large form.
+    pub fn grow_large(&mut self) {
+        self.enlarge();
+    }
+
     /// Number of members; O(1).
     pub fn len(&self) -> usize {
         match &self.0 {
