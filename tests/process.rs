@@ -174,6 +174,36 @@ fn a_client_that_never_reads_does_not_disturb_others() {
 }
 
 #[test]
+fn subscribers_that_do_not_read_are_cut_off() {
+    let limits = [
+        ["pubsub 1mb 0 0", "normal 0 0 0"],
+        ["pubsub 0 500kb 1", "normal 1mb 0 0"],
+    ];
+    for (shards, [pubsub, normal]) in ["1", "2"].iter().flat_map(|shards| limits.map(|limit| (shards, limit))) {
+        let server = Server::start(&["--shards", shards]);
+        let (mut deaf, mut publisher) = (server.connect(), server.connect());
+        for limit in [pubsub, normal] {
+            let set = format!("CONFIG SET client-output-buffer-limit \"{limit}\"");
+            assert_eq!(publisher.ask(&set), "+OK");
+        }
+        assert_eq!(deaf.ask("SUBSCRIBE c"), "*3");
+        let message = format!("PUBLISH c {}", "x".repeat(50_000));
+        // The kernel holds a few megabytes; what comes after those is the server's to keep.
+        let sent = (0..1000).take_while(|_| publisher.ask(&message) == ":1").count();
+        if pubsub.ends_with(" 1") {
+            while publisher.ask("PUBLISH c last") == ":1" {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+        assert!(sent > 20, "the limit lies above what was sent at first: {sent}");
+        let server_side: u64 = server.memory_bytes();
+        assert!(server_side < 256 << 20, "{server_side}");
+        publisher.send("INFO stats\r\n");
+        while publisher.line() != "client_output_buffer_limit_disconnections:1" {}
+    }
+}
+
+#[test]
 fn connections_that_break_while_replies_are_sent_do_no_harm() {
     for kernel in KERNELS {
         let server = Server::start_with(&["--shards", "2"], &[("CORELANE_IO_URING", kernel)]);

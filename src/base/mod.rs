@@ -9,6 +9,7 @@ pub mod id;
 pub mod natural;
 pub mod number;
 pub mod partial_sort;
+pub mod patterns;
 pub mod range;
 pub mod rng;
 pub mod shortest;

@@ -3,6 +3,8 @@
 use crate::base::hash::table_hash;
 use crate::base::id::DbIndex;
 
+use super::subscriptions::Shards;
+
 /// The class of a keyspace event (the letters of `notify-keyspace-events`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -97,8 +99,18 @@ impl Interest {
     }
 }
 
-/// A channel and what is published to it.
-pub type Published = (Box<[u8]>, Box<[u8]>);
+/// A message, and who is to have it.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Where it is published.
+    pub channel: Box<[u8]>,
+    /// What.
+    pub payload: Box<[u8]>,
+    /// By SPUBLISH.
+    pub sharded: bool,
+    /// The shards with subscribers, when it was published.
+    pub shards: Shards,
+}
 
 /// Collects what commands do; the shard takes it after each command.
 #[derive(Debug, Default)]
@@ -110,7 +122,7 @@ pub struct Effects {
     /// How many changes were made, recorded or not (Valkey's `dirty`).
     pub dirty: u64,
     /// Messages that PUBLISH inside the run asks to send.
-    pub publishes: Vec<Published>,
+    pub publishes: Vec<Publication>,
     /// Lines for MONITOR of commands that scripts have run, when somebody monitors.
     pub shown: Vec<Box<[u8]>>,
     /// Keys that expired on access or by the cycle.

@@ -185,6 +185,9 @@ impl Key {
 
     /// The positions of the keys in `args`, pushed to `out`; false when the words do not fit the specification.
     pub fn positions(&self, args: Args<'_>, out: &mut Vec<usize>) -> bool {
+        if self.flags.has(KeyFlags::NOT_KEY) {
+            return true;
+        }
         let Some(first) = self.begin_at(args) else {
             return !matches!(self.begin, Begin::Index(_));
         };

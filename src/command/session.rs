@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::protocol::reply::{Reply, Resp};
 
 use super::spec::Command;
+use super::subscriptions::Topic;
 
 /// Which replies the client wants (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,6 +95,8 @@ pub struct Session {
     pub channels: HashSet<Box<[u8]>>,
     /// PSUBSCRIBE.
     pub patterns: HashSet<Box<[u8]>>,
+    /// SSUBSCRIBE.
+    pub shard_channels: HashSet<Box<[u8]>>,
     /// Waits for a key.
     pub blocked: bool,
     /// Its connection closes as soon as the replies written so far are sent.
@@ -139,6 +142,7 @@ impl Session {
             watched: Vec::new(),
             channels: HashSet::new(),
             patterns: HashSet::new(),
+            shard_channels: HashSet::new(),
             blocked: false,
             closing: false,
             connected_unix_s: now.unix_us / 1_000_000,
@@ -152,14 +156,32 @@ impl Session {
         }
     }
 
-    /// Channels and patterns together.
-    pub fn subscriptions(&self) -> usize {
-        self.channels.len() + self.patterns.len()
+    /// The names to which it has subscribed in one way.
+    pub fn subscribed(&mut self, topic: Topic) -> &mut HashSet<Box<[u8]>> {
+        match topic {
+            Topic::Channel => &mut self.channels,
+            Topic::Pattern => &mut self.patterns,
+            Topic::ShardChannel => &mut self.shard_channels,
+            Topic::Monitor => unreachable!("monitors listen to no name"),
+        }
+    }
+
+    /// How many subscriptions a confirmation tells: shard channels are counted apart.
+    pub fn subscriptions_told(&self, topic: Topic) -> usize {
+        match topic {
+            Topic::ShardChannel => self.shard_channels.len(),
+            _ => self.channels.len() + self.patterns.len(),
+        }
+    }
+
+    /// Whether it has any subscription.
+    pub fn is_subscriber(&self) -> bool {
+        !(self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty())
     }
 
     /// Whether RESP2's restriction to subscription commands holds.
     pub fn subscribed_only(&self) -> bool {
-        self.resp == Resp::V2 && self.subscriptions() > 0
+        self.resp == Resp::V2 && self.is_subscriber()
     }
 }
 

@@ -3,8 +3,8 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::base::glob;
 use crate::base::id::ShardId;
+use crate::base::patterns::Patterns;
 
 /// What a subscription is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,8 @@ pub enum Topic {
     Channel,
     /// A pattern of channels.
     Pattern,
+    /// A channel of SPUBLISH.
+    ShardChannel,
     /// Every command that is run (MONITOR).
     Monitor,
 }
@@ -20,11 +22,15 @@ pub enum Topic {
 /// How many subscribers each shard has, shards without any left out.
 type Counts = SmallVec<[(ShardId, u32); 2]>;
 
+/// Some shards.
+pub type Shards = SmallVec<[ShardId; 4]>;
+
 /// Subscriber counts by channel and pattern.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     channels: HashMap<Box<[u8]>, Counts>,
-    patterns: HashMap<Box<[u8]>, Counts>,
+    patterns: Patterns<Counts>,
+    shard_channels: HashMap<Box<[u8]>, Counts>,
     monitors: Counts,
 }
 
@@ -33,7 +39,8 @@ impl Subscriptions {
     pub fn join(&mut self, topic: Topic, name: &[u8], shard: ShardId) {
         let counts = match topic {
             Topic::Channel => self.channels.entry(name.into()).or_default(),
-            Topic::Pattern => self.patterns.entry(name.into()).or_default(),
+            Topic::Pattern => self.patterns.entry(name),
+            Topic::ShardChannel => self.shard_channels.entry(name.into()).or_default(),
             Topic::Monitor => &mut self.monitors,
         };
         match counts.iter_mut().find(|(at, _)| *at == shard) {
@@ -44,34 +51,48 @@ impl Subscriptions {
 
     /// A client on `shard` has left `name`.
     pub fn leave(&mut self, topic: Topic, name: &[u8], shard: ShardId) {
-        let table = match topic {
-            Topic::Channel => &mut self.channels,
-            Topic::Pattern => &mut self.patterns,
+        let counts = match topic {
+            Topic::Channel => self.channels.get_mut(name),
+            Topic::Pattern => self.patterns.get_mut(name),
+            Topic::ShardChannel => self.shard_channels.get_mut(name),
             Topic::Monitor => return remove_one(&mut self.monitors, shard),
         };
-        let Some(counts) = table.get_mut(name) else { return };
+        let Some(counts) = counts else { return };
         remove_one(counts, shard);
-        if counts.is_empty() {
-            table.remove(name);
+        if !counts.is_empty() {
+            return;
+        }
+        match topic {
+            Topic::Pattern => self.patterns.remove(name),
+            Topic::ShardChannel => drop(self.shard_channels.remove(name)),
+            _ => drop(self.channels.remove(name)),
         }
     }
 
     /// The shards with subscribers of `channel`, by name or pattern, and how many subscriptions a message reaches.
-    pub fn audience(&self, channel: &[u8]) -> (SmallVec<[ShardId; 4]>, usize) {
-        let by_name = self.channels.get(channel).into_iter();
-        let by_pattern = self
-            .patterns
-            .iter()
-            .filter(|(pattern, _)| glob::matches(pattern, channel))
-            .map(|(_, counts)| counts);
-        let (mut shards, mut total) = (SmallVec::new(), 0);
-        for &(shard, count) in by_name.chain(by_pattern).flatten() {
-            total += count as usize;
-            if !shards.contains(&shard) {
-                shards.push(shard);
+    pub fn audience(&self, channel: &[u8], sharded: bool) -> (Shards, usize) {
+        let (mut shards, mut total) = (Shards::new(), 0);
+        let mut add = |counts: &Counts| {
+            for &(shard, count) in counts {
+                total += count as usize;
+                if !shards.contains(&shard) {
+                    shards.push(shard);
+                }
             }
+        };
+        if sharded {
+            self.shard_channels.get(channel).into_iter().for_each(add);
+        } else {
+            self.channels.get(channel).into_iter().for_each(&mut add);
+            self.patterns.matching(channel).for_each(|(_, counts)| add(counts));
         }
         (shards, total)
+    }
+
+    /// Whether nobody subscribes to a channel or a pattern.
+    #[inline]
+    pub fn is_silent(&self) -> bool {
+        self.channels.is_empty() && self.patterns.is_empty()
     }
 
     /// The shards on which somebody monitors.
@@ -85,16 +106,22 @@ impl Subscriptions {
         self.monitors.is_empty()
     }
 
-    /// Channels with subscribers, in no order.
-    pub fn channels(&self) -> impl Iterator<Item = &[u8]> {
-        self.channels.keys().map(|name| &**name)
+    fn named(&self, topic: Topic) -> &HashMap<Box<[u8]>, Counts> {
+        match topic {
+            Topic::ShardChannel => &self.shard_channels,
+            _ => &self.channels,
+        }
+    }
+
+    /// Channels of a kind with subscribers, in no order.
+    pub fn channels(&self, topic: Topic) -> impl Iterator<Item = &[u8]> {
+        self.named(topic).keys().map(|name| &**name)
     }
 
     /// How many clients subscribe to `channel` by name.
-    pub fn subscribers(&self, channel: &[u8]) -> usize {
-        self.channels
-            .get(channel)
-            .map_or(0, |counts| counts.iter().map(|(_, count)| *count as usize).sum())
+    pub fn subscribers(&self, topic: Topic, channel: &[u8]) -> usize {
+        let counts = self.named(topic).get(channel);
+        counts.map_or(0, |counts| counts.iter().map(|(_, count)| *count as usize).sum())
     }
 
     /// How many different patterns are subscribed to.
@@ -102,9 +129,9 @@ impl Subscriptions {
         self.patterns.len()
     }
 
-    /// How many different channels are subscribed to.
-    pub fn channels_len(&self) -> usize {
-        self.channels.len()
+    /// How many different channels of a kind are subscribed to.
+    pub fn channels_len(&self, topic: Topic) -> usize {
+        self.named(topic).len()
     }
 }
 
@@ -129,10 +156,19 @@ mod tests {
         all.join(Topic::Channel, b"news", ShardId(0));
         all.join(Topic::Pattern, b"n*", ShardId(1));
         all.join(Topic::Pattern, b"x*", ShardId(2));
-        let (shards, total) = all.audience(b"news");
+        let (shards, total) = all.audience(b"news", false);
         assert_eq!((shards.as_slice(), total), ([ShardId(0), ShardId(1)].as_slice(), 3));
+        all.join(Topic::ShardChannel, b"news", ShardId(3));
+        let (shards, total) = all.audience(b"news", true);
+        assert_eq!((shards.as_slice(), total), ([ShardId(3)].as_slice(), 1));
         all.leave(Topic::Channel, b"news", ShardId(0));
         all.leave(Topic::Channel, b"news", ShardId(0));
-        assert_eq!((all.subscribers(b"news"), all.channels_len()), (0, 0));
+        all.leave(Topic::Pattern, b"n*", ShardId(1));
+        let counts = (
+            all.subscribers(Topic::Channel, b"news"),
+            all.channels_len(Topic::Channel),
+        );
+        assert_eq!((counts, all.patterns_len()), ((0, 0), 1));
+        assert_eq!(all.audience(b"news", false).1, 0);
     }
 }

@@ -27,7 +27,7 @@ impl Node {
         if conn.session.multi.is_some() && command.flags.has(Flags::NO_MULTI) {
             return Err(Error::NotAllowedInMulti(command.full_name()));
         }
-        if !conn.session.channels.is_empty() || !conn.session.patterns.is_empty() {
+        if conn.session.is_subscriber() {
             check_subscriber(conn, command)?;
         }
         Ok(command)

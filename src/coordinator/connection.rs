@@ -100,6 +100,10 @@ pub struct Connection {
     pub own_messages: Reply,
     /// Bytes that the runtime has taken and not finished sending.
     pub sending_bytes: usize,
+    /// Since when more is unsent than it may be for long, monotonic microseconds.
+    pub over_limit_since_us: Option<u64>,
+    /// It has not read for too long, and is being closed.
+    pub is_cut_off: bool,
     /// What it waits for.
     pub flow: Flow,
     /// Whether the runtime knows that there is something to send.
@@ -130,6 +134,8 @@ impl Connection {
             reply: Reply::default(),
             own_messages: Reply::default(),
             sending_bytes: 0,
+            over_limit_since_us: None,
+            is_cut_off: false,
             flow: Flow::Ready,
             flush_announced: false,
             reading_paused: false,
@@ -226,7 +232,7 @@ impl Connection {
 
     /// Bytes that wait to be sent, taken by the runtime or not.
     pub fn unsent_bytes(&self) -> usize {
-        self.reply.len() + self.sending_bytes
+        self.reply.len() + self.own_messages.len() + self.sending_bytes
     }
 
     /// Whether replies written now should wait for more that will come at once.

@@ -13,6 +13,8 @@ pub struct Counters {
     pub sent_bytes: u64,
     /// Requests refused.
     pub errors: u64,
+    /// Clients closed since they did not read what was sent to them.
+    pub output_limit_disconnections: u64,
     /// Commands sent to another core.
     pub forwarded: u64,
     /// Groups of pipelined commands over two cores, and those that had to be split.
@@ -30,13 +32,17 @@ pub struct Counters {
 
 impl Counters {
     /// Each with its INFO field name.
-    pub fn fields(&self) -> [(&'static str, i64); 12] {
+    pub fn fields(&self) -> [(&'static str, i64); 13] {
         [
             ("total_commands_processed", self.commands as i64),
             ("total_connections_received", self.connections_received as i64),
             ("total_net_input_bytes", self.received_bytes as i64),
             ("total_net_output_bytes", self.sent_bytes as i64),
             ("total_error_replies", self.errors as i64),
+            (
+                "client_output_buffer_limit_disconnections",
+                self.output_limit_disconnections as i64,
+            ),
             ("corelane_forwarded_commands", self.forwarded as i64),
             ("corelane_groups", self.groups as i64),
             ("corelane_groups_split", self.groups_split as i64),

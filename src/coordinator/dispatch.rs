@@ -371,7 +371,7 @@ impl Node {
 
     #[inline]
     pub(super) fn note_use(&mut self, conn: &mut Connection, shard: ShardId, command: &Command) {
-        if self.shard.shards == 1 || command.keys.is_empty() {
+        if self.shard.shards == 1 || !command.has_keys() {
             return;
         }
         let weight = if matches!(command.exec, Exec::Blocking { .. }) {
@@ -396,7 +396,7 @@ impl Node {
                 shard(args, self.shard.shards).map_or(own, |shard| Target::One(ShardId(shard)))
             }
             Exec::Whole { .. } => Target::Whole,
-            _ if command.keys.is_empty() => own,
+            _ if !command.has_keys() => own,
             _ => match command.single_key() {
                 Some(at) => args
                     .get(usize::from(at))
@@ -425,7 +425,7 @@ impl Node {
         let session = &conn.session;
         let tied = session.multi.is_some()
             || !session.watched.is_empty()
-            || session.subscriptions() > 0
+            || session.is_subscriber()
             || session.monitor
             || session.closing;
         conn.moves_to = None;

@@ -7,7 +7,7 @@ use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::local::Unblock;
 use crate::command::session::Watched;
-use crate::command::{Args, Command, Error, Exec, Local, Part, Session, Text};
+use crate::command::{Args, Command, Error, Exec, Local, Part, Session, Text, Topic};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
@@ -116,11 +116,11 @@ impl Node {
         {
             gather.left -= 1;
             if gather.left == 0 {
+                let mark = conn.reply.len();
                 if matches!(gather.purpose, Purpose::Watch) {
-                    let mark = conn.reply.len();
                     conn.reply.ok();
-                    conn.finish_reply(mark);
                 }
+                conn.finish_reply(mark);
                 return self.ready(id, conn);
             }
         }
@@ -268,8 +268,15 @@ impl Local for Here<'_> {
         ]);
         if node.shard.id == ShardId(0) {
             // Every shard has the same copy of these.
-            out.push(("pubsub_channels", node.shard.subscriptions.channels_len() as i64));
-            out.push(("pubsub_patterns", node.shard.subscriptions.patterns_len() as i64));
+            let subscriptions = &node.shard.subscriptions;
+            out.extend([
+                ("pubsub_channels", subscriptions.channels_len(Topic::Channel) as i64),
+                ("pubsub_patterns", subscriptions.patterns_len() as i64),
+                (
+                    "pubsubshard_channels",
+                    subscriptions.channels_len(Topic::ShardChannel) as i64,
+                ),
+            ]);
         }
     }
 

@@ -306,5 +306,5 @@ impl Node {
 
 /// Whether a command does nothing but run over its keys.
 fn is_groupable(command: &Command) -> bool {
-    matches!(command.exec, Exec::Keys(_)) && !command.keys.is_empty()
+    matches!(command.exec, Exec::Keys(_)) && command.has_keys()
 }

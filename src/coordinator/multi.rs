@@ -164,7 +164,7 @@ impl Node {
                 Target::One(_) if matches!(command.exec, Exec::Shard { .. } | Exec::Whole { .. }) => {
                     return Place::Transaction(None);
                 }
-                Target::One(_) if command.keys.is_empty() => {}
+                Target::One(_) if !command.has_keys() => {}
                 Target::One(shard) => shards.push(shard),
                 Target::Many => many = true,
             }

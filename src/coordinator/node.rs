@@ -44,6 +44,8 @@ pub enum Event {
     Flush(ConnId),
     /// Send what there is, then close; [`Node::closed`] follows.
     Close(ConnId),
+    /// Close at once; [`Node::closed`] follows.
+    Abort(ConnId),
     /// Do not read for now: the connection has enough unprocessed input.
     PauseReading(ConnId),
     /// Read again.
@@ -146,6 +148,8 @@ const SPARE_BUFFERS_MAX: usize = 256;
 const SPARE_BUFFER_BYTES_MAX: usize = 64 << 10;
 /// Replies beyond so many bytes are sent even while more are expected.
 const HELD_REPLY_BYTES_MAX: usize = 64 << 10;
+/// What may always be unsent, whatever the limits: as much as Valkey keeps in a buffer that it does not count.
+const UNSENT_BYTES_UNLIMITED: usize = 16 << 10;
 /// Unprocessed input above which a connection is not read, and below which it is read again, in bytes.
 const INPUT_HIGH_BYTES: usize = 1 << 20;
 const INPUT_LOW_BYTES: usize = 64 << 10;
@@ -395,6 +399,9 @@ impl Node {
             self.stop_blocking(id, &mut conn);
             conn.flow = Flow::Closing;
             self.events.push_back(Event::Close(id));
+        }
+        if conn.unsent_bytes() > UNSENT_BYTES_UNLIMITED || conn.over_limit_since_us.is_some() {
+            self.limit_output(id, &mut conn);
         }
         self.start_moving(id, &mut conn);
         let held = conn.holds_replies() && conn.reply.len() < HELD_REPLY_BYTES_MAX;

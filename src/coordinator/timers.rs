@@ -36,6 +36,7 @@ impl Node {
             self.shard.look_at_the_time(&mut self.out);
             self.end_pause();
             self.close_idle();
+            self.limit_slow_clients();
         }
     }
 
@@ -96,7 +97,7 @@ impl Node {
         let now_us = self.shard.now.mono_us;
         for (at, conn) in self.conns.iter_mut().enumerate() {
             let Some(conn) = conn else { continue };
-            let idle = matches!(conn.flow, Flow::Ready) && conn.session.subscriptions() == 0 && !conn.session.monitor;
+            let idle = matches!(conn.flow, Flow::Ready) && !conn.session.is_subscriber() && !conn.session.monitor;
             if idle && now_us.saturating_sub(conn.session.active_mono_us) > timeout_us {
                 conn.session.closing = true;
                 conn.flow = Flow::Closing;

@@ -11,7 +11,7 @@ use super::node::Node;
 use crate::base::id::{ConnId, ShardId, TxId};
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
-use crate::command::{Args, Attempt, Command, Control, Effects, Error, Exec, Part};
+use crate::command::{Args, Attempt, Command, Control, Effects, Error, Exec, Part, Topic};
 
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
@@ -404,6 +404,10 @@ impl Node {
                 let mark = conn.reply.len();
                 let ran = run(&mut self.session_context(&mut conn), args);
                 crate::shard::execute::report(ran, mark, &mut conn.reply);
+            }
+            Exec::Control(Control::Subscribe(Topic::ShardChannel)) => {
+                conn.reply
+                    .error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
             }
             Exec::Control(Control::Monitor) => conn.reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client"),
             Exec::Control(control) => self.control(id, &mut conn, control, args),

@@ -208,6 +208,7 @@ impl<M: Machine> Worker<M> {
                 match event {
                     Event::Flush(conn) => self.flush(conn)?,
                     Event::Close(conn) => self.end(conn),
+                    Event::Abort(conn) => self.break_off(conn)?,
                     Event::PauseReading(conn) => self.pause(conn)?,
                     Event::ResumeReading(conn) => self.resume(conn),
                     Event::Move(conn, to) => self.leave(conn, to),

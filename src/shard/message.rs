@@ -9,7 +9,7 @@ use super::waiters::Waiters;
 use crate::base::id::{ClientId, ConnId, DbIndex, ShardId, TxId};
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
-use crate::command::{Args, Change, Command, Error, Part, Span, Topic};
+use crate::command::{Args, Change, Command, Error, Part, Publication, Span, Topic};
 use crate::keyspace::{Entry, Keyspace};
 use crate::protocol::reply::Resp;
 use crate::shard::scripts::Needs;
@@ -197,7 +197,7 @@ pub enum Message {
     /// A client of the sender's shard has (un)subscribed. Answered by `Noted` when it subscribes.
     Subscription(Box<Subscription>),
     /// A published message for the receiver's subscribers.
-    Publish(Arc<Published>),
+    Publish(Arc<Publication>),
     /// A line for the receiver's MONITOR clients.
     Feed(Arc<[u8]>),
     /// The memory limit is exceeded and the sender has nothing that may go: evict.
@@ -422,14 +422,6 @@ pub struct Subscription {
     pub joined: bool,
     /// Which.
     pub names: Vec<Box<[u8]>>,
-}
-
-/// A published message.
-pub struct Published {
-    /// Where.
-    pub channel: Box<[u8]>,
-    /// What.
-    pub payload: Box<[u8]>,
 }
 
 /// Which of the two lanes to a peer.

@@ -269,6 +269,7 @@ impl World {
         while let Some(event) = self.nodes[node].next_event() {
             let (Event::Flush(id)
             | Event::Close(id)
+            | Event::Abort(id)
             | Event::PauseReading(id)
             | Event::ResumeReading(id)
             | Event::Move(id, _)) = event
@@ -283,7 +284,7 @@ impl World {
                 Event::PauseReading(_) => self.clients[at].reading_paused = true,
                 Event::ResumeReading(_) => self.clients[at].reading_paused = false,
                 Event::Move(_, to) => self.clients[at].move_wanted = Some(to.index()),
-                Event::Close(_) | Event::Shutdown => self.close(at),
+                Event::Close(_) | Event::Abort(_) | Event::Shutdown => self.close(at),
             }
         }
         for to in 0..self.nodes.len() {

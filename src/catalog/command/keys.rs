@@ -33,7 +33,7 @@ pub fn getkeysandflags(ctx: &mut SessionContext<'_>, args: Args<'_>) -> Ran {
 /// The words of `line` that are keys, and what is done to each.
 fn keys(line: Args<'_>) -> Result<Vec<(usize, KeyFlags)>, Error> {
     let command = named(line).ok_or(Error::Text("ERR Invalid command specified"))?;
-    if command.keys.is_empty() {
+    if !command.has_keys() {
         return Err(Error::Text("ERR The command has no key arguments"));
     }
     if !command.arity.allows(line.len()) {

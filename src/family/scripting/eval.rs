@@ -1,6 +1,6 @@
 //! EVAL, EVALSHA, FCALL and their forms that only read.
 
-use crate::command::spec::Program;
+use crate::command::exec::Program;
 use crate::command::{Acl, Arg, Arity, Command, Exec, Flags, Group, Key, KeyFlags};
 
 const RUNS: Flags = Flags::NOSCRIPT

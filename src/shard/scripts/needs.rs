@@ -59,7 +59,7 @@ impl Scratch {
         };
         if let Some(at) = command.single_key() {
             meet(args.at(usize::from(at)));
-        } else if !command.keys.is_empty() {
+        } else if command.has_keys() {
             // Words that do not fit the specification make the command answer an error.
             command.key_positions(args).into_iter().for_each(|at| meet(args.at(at)));
         }

@@ -6,7 +6,7 @@ use super::registry::Registry;
 use super::running::Slow;
 use crate::base::id::ShardId;
 use crate::command::Args;
-use crate::command::spec::Program;
+use crate::command::exec::Program;
 
 /// Watches one run of a script.
 pub struct Watch<'w> {

@@ -131,7 +131,7 @@ pub fn flags(session: &Session) -> String {
     let unix = session.local_address.ends_with(":0");
     let letters = [
         (session.monitor, 'O'),
-        (session.subscriptions() > 0, 'P'),
+        (session.is_subscriber(), 'P'),
         (session.multi.is_some(), 'x'),
         (session.blocked, 'b'),
         (session.closing, 'c'),
@@ -168,7 +168,7 @@ fn line(session: &Session, now: Now) -> String {
         Resp::V3 => 3,
     };
     format!(
-        "id={} addr={} laddr={} fd=0 name={} age={} idle={} flags={} capa={} db={} sub={} psub={} ssub=0 multi={queued} \
+        "id={} addr={} laddr={} fd=0 name={} age={} idle={} flags={} capa={} db={} sub={} psub={} ssub={} multi={queued} \
          watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={total} \
          events=r cmd={command} user=default redir=-1 resp={resp} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
          tot-cmds={}\n",
@@ -183,6 +183,7 @@ fn line(session: &Session, now: Now) -> String {
         session.db.0,
         session.channels.len(),
         session.patterns.len(),
+        session.shard_channels.len(),
         session.watched.len(),
         session.input_bytes,
         session.output_bytes,

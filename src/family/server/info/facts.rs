@@ -76,7 +76,7 @@ fn sessions(local: &mut dyn Local, part: &mut Part) {
     let (mut input_max, mut output_max) = (0, 0);
     let mut bytes = 0;
     local.each_session(&mut |session| {
-        subscribers += i64::from(session.subscriptions() > 0);
+        subscribers += i64::from(session.is_subscriber());
         watching += i64::from(!session.watched.is_empty());
         watched += session.watched.len() as i64;
         input_max = input_max.max(session.input_bytes);

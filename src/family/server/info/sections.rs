@@ -417,7 +417,7 @@ const STATS: &[Field] = &[
     Fact("keyspace_misses", "0"),
     Fact("pubsub_channels", "0"),
     Fact("pubsub_patterns", "0"),
-    Fixed("pubsubshard_channels", "0"),
+    Fact("pubsubshard_channels", "0"),
     Fixed("latest_fork_usec", "0"),
     Fixed("total_forks", "0"),
     Fixed("migrate_cached_sockets", "0"),

@@ -1,0 +1,170 @@
+//! SUBSCRIBE and UNSUBSCRIBE in all their forms: what a session listens to, told to every shard.
+
+use super::connection::{Connection, Flow, Gather, Purpose};
+use super::node::Node;
+use crate::base::id::{ConnId, ShardId};
+use crate::command::session::ReplyMode;
+use crate::command::{Args, Topic};
+use crate::protocol::reply::Reply;
+use crate::shard::message::{Message, Subscription};
+
+/// The words with which joining and leaving are confirmed.
+fn verbs(topic: Topic) -> (&'static str, &'static str) {
+    match topic {
+        Topic::Channel => ("subscribe", "unsubscribe"),
+        Topic::Pattern => ("psubscribe", "punsubscribe"),
+        Topic::ShardChannel => ("ssubscribe", "sunsubscribe"),
+        Topic::Monitor => unreachable!("monitors listen to no name"),
+    }
+}
+
+impl Node {
+    /// Subscribes: the reply is sent once every shard knows, so that no message published afterwards is missed.
+    pub(super) fn subscribe(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Args<'_>) {
+        let (verb, _) = verbs(topic);
+        let mark = conn.reply.len();
+        let mut joined: Vec<Box<[u8]>> = Vec::new();
+        for name in names.from(1) {
+            if conn.session.subscribed(topic).insert(name.into()) {
+                self.listeners.join(topic, name, id);
+                joined.push(name.into());
+            }
+            confirm(
+                &mut conn.reply,
+                verb,
+                Some(name),
+                conn.session.subscriptions_told(topic),
+            );
+        }
+        set_apart(conn, mark);
+        let left = self.tell_all(id, conn, topic, true, joined);
+        if left > 0 && matches!(conn.flow, Flow::Ready) {
+            conn.flow = Flow::Gathering(Box::new(Gather {
+                left,
+                purpose: Purpose::Subscribe,
+            }));
+        }
+    }
+
+    /// Ends some subscriptions, or all of a kind.
+    pub(super) fn unsubscribe(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Args<'_>) {
+        let (_, verb) = verbs(topic);
+        let mark = conn.reply.len();
+        let names: Vec<Box<[u8]>> = if names.len() > 1 {
+            names.from(1).map(Box::from).collect()
+        } else {
+            let mut all: Vec<_> = conn.session.subscribed(topic).iter().cloned().collect();
+            all.sort_unstable();
+            all
+        };
+        if names.is_empty() {
+            confirm(&mut conn.reply, verb, None, conn.session.subscriptions_told(topic));
+        }
+        let mut left = Vec::new();
+        for name in names {
+            let was_there = conn.session.subscribed(topic).remove(&name);
+            confirm(
+                &mut conn.reply,
+                verb,
+                Some(&name),
+                conn.session.subscriptions_told(topic),
+            );
+            if was_there {
+                left.push(name);
+            }
+        }
+        set_apart(conn, mark);
+        self.forget_names(id, conn, topic, left);
+    }
+
+    fn forget_names(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Vec<Box<[u8]>>) {
+        names.iter().for_each(|name| self.listeners.leave(topic, name, id));
+        self.tell_all(id, conn, topic, false, names);
+    }
+
+    /// Leaves every channel and pattern without a word to the client.
+    pub(super) fn leave_channels(&mut self, id: ConnId, conn: &mut Connection) {
+        for topic in [Topic::Channel, Topic::Pattern, Topic::ShardChannel] {
+            let names: Vec<_> = conn.session.subscribed(topic).drain().collect();
+            self.forget_names(id, conn, topic, names);
+        }
+        if std::mem::take(&mut conn.session.monitor) {
+            self.listeners.stop_monitor(id);
+            self.tell_all(id, conn, Topic::Monitor, false, vec![Box::default()]);
+        }
+    }
+
+    /// Tells every other shard, and notes here; answers how many will confirm.
+    pub(super) fn tell_all(
+        &mut self,
+        id: ConnId,
+        conn: &Connection,
+        topic: Topic,
+        joined: bool,
+        names: Vec<Box<[u8]>>,
+    ) -> usize {
+        if names.is_empty() {
+            return 0;
+        }
+        let own = self.shard.id;
+        let origin = conn.asker(own, id).origin;
+        for shard in self.all_shards().filter(|shard| *shard != own) {
+            let subscription = Subscription {
+                origin,
+                topic,
+                joined,
+                names: names.clone(),
+            };
+            self.out.request(shard, Message::Subscription(Box::new(subscription)));
+        }
+        self.record(own, topic, joined, &names);
+        usize::from(self.shard.shards) - 1
+    }
+
+    fn record(&mut self, shard: ShardId, topic: Topic, joined: bool, names: &[Box<[u8]>]) {
+        for name in names {
+            if joined {
+                self.shard.subscriptions.join(topic, name, shard);
+            } else {
+                self.shard.subscriptions.leave(topic, name, shard);
+            }
+        }
+    }
+
+    pub(super) fn note_subscription(&mut self, from: ShardId, subscription: Subscription) {
+        let Subscription {
+            origin,
+            topic,
+            joined,
+            names,
+        } = subscription;
+        self.record(from, topic, joined, &names);
+        if joined {
+            self.out.reply(
+                from,
+                Message::Noted {
+                    conn: origin.conn,
+                    client: origin.client,
+                },
+            );
+        }
+    }
+}
+
+/// Confirmations are messages: they reach also a client that wants no replies.
+fn set_apart(conn: &mut Connection, mark: usize) {
+    if conn.session.reply_mode != ReplyMode::On && !matches!(conn.flow, Flow::Transaction(_)) {
+        conn.own_messages.raw(&conn.reply.bytes()[mark..]);
+        conn.reply.truncate(mark);
+    }
+}
+
+fn confirm(reply: &mut Reply, verb: &str, name: Option<&[u8]>, subscriptions: usize) {
+    reply.push(3);
+    reply.bulk(verb.as_bytes());
+    match name {
+        Some(name) => reply.bulk(name),
+        None => reply.null(),
+    }
+    reply.count(subscriptions);
+}
