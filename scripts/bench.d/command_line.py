@@ -11,6 +11,7 @@ import growth
 import handoff
 import idle
 import load
+import lua
 import memory
 import release
 import servers
@@ -43,6 +44,7 @@ def parser_of(description):
     add = lambda name: commands.add_parser(name, parents=[shared])
     add("compare").add_argument("tests", nargs="*", metavar="TEST:PIPELINE")
     add("types")
+    add("lua").add_argument("--executions", type=int, default=100_000, help="of each script")
     add("shards")
     pairs = add("handoff")
     pairs.add_argument("--rate", type=int, default=1000, help="elements pushed per second")
@@ -68,6 +70,7 @@ def main(description):
     run = {
         "compare": lambda: compare.compare(options, options.tests or compare.CORE_TESTS),
         "types": lambda: compare.compare(options, compare.TYPE_TESTS),
+        "lua": lambda: lua.lua(options),
         "shards": lambda: shards.shards(options),
         "handoff": lambda: handoff.handoff(options),
         "growth": lambda: growth.growth(options),
