@@ -1,5 +1,7 @@
 //! The server as a process: what an operator and a client on the wire see of its start, its loops and its end.
 
+#[path = "process/scripts.rs"]
+mod scripts;
 #[path = "process/server.rs"]
 mod server;
 
@@ -28,42 +30,6 @@ fn clients_are_served_over_tcp_and_unix_sockets() {
         "{}",
         server.log()
     );
-}
-
-#[test]
-fn a_script_that_does_not_end_is_killed_from_another_shard() {
-    let server = Server::start(&["--shards", "2", "--busy-reply-threshold", "20"]);
-    let (mut one, mut other) = (server.connect(), server.connect());
-    assert_eq!(other.ask("SCRIPT KILL"), "-NOTBUSY No scripts in execution right now.");
-    one.send("EVAL \"while true do end\" 0\r\n");
-    while !is_script_slow(&mut other) {
-        thread::sleep(Duration::from_millis(5));
-    }
-    assert!(other.ask("FUNCTION KILL").starts_with("-BUSY "));
-    // Keys of the other shard are served, those of this one are not.
-    let answers: Vec<String> = (0..20).map(|key| other.ask(&format!("GET {key}"))).collect();
-    let busy = "-BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
-    assert!(answers.iter().any(|answer| answer == busy), "{answers:?}");
-    assert!(answers.iter().any(|answer| answer == "$-1"), "{answers:?}");
-    assert_eq!(other.ask("SCRIPT KILL"), "+OK");
-    assert!(one.line().starts_with("-ERR Script killed by user with SCRIPT KILL."));
-    assert_eq!(one.ask("PING"), "+PONG");
-    one.send("EVAL \"redis.call('SET', 'k', 'v') while true do end\" 0\r\n");
-    while !is_script_slow(&mut other) {
-        thread::sleep(Duration::from_millis(5));
-    }
-    assert!(other.ask("SCRIPT KILL").starts_with("-UNKILLABLE "));
-}
-
-/// Whether FUNCTION STATS tells of a script that runs for long.
-fn is_script_slow(client: &mut Client<TcpStream>) -> bool {
-    client.send("FUNCTION STATS\r\n");
-    let mut lines: Vec<String> = Vec::new();
-    while lines.last().is_none_or(|line| line != "functions_count") {
-        lines.push(client.line());
-    }
-    assert_eq!(client.line(), ":0");
-    lines[3] == "*6"
 }
 
 #[test]

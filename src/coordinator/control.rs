@@ -55,6 +55,10 @@ impl Node {
         if args.is(1, "ABORT") {
             return conn.reply.error("ERR No shutdown in progress.");
         }
+        let saves = (1..args.len()).all(|at| !args.is(at, "NOSAVE"));
+        if let Some(busy) = self.busy(|_| saves) {
+            return conn.reply.error_bytes(&busy.line());
+        }
         conn.session.closing = true;
         self.events.push_back(Event::Shutdown);
     }

@@ -31,6 +31,16 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Adds what another has counted for the same core.
+    pub fn absorb(&mut self, other: &Counters) {
+        self.commands += other.commands;
+        self.connections_received += other.connections_received;
+        self.received_bytes += other.received_bytes;
+        self.sent_bytes += other.sent_bytes;
+        self.errors += other.errors;
+        self.connections_moved += other.connections_moved;
+    }
+
     /// Each with its INFO field name.
     pub fn fields(&self) -> [(&'static str, i64); 13] {
         [

@@ -126,6 +126,12 @@ impl Node {
     #[inline]
     fn dispatch(&mut self, id: ConnId, conn: &mut Connection, args: Args<'_>, following: &[u8]) -> Verdict {
         let admitted = self.admit(conn, args);
+        if self.stand_in.is_some()
+            && let Ok(command) = admitted
+            && let Some(verdict) = self.restrict(conn, command, args)
+        {
+            return verdict;
+        }
         if let Flow::Flight { shard, .. } = conn.flow {
             // What follows replies in flight must be for the same shard, and its reply must come from there too.
             let joins = matches!(admitted, Ok(command) if conn.session.multi.is_none()

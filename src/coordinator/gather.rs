@@ -175,8 +175,13 @@ struct Here<'a> {
 
 impl Here<'_> {
     fn find(&self, client: ClientId) -> Option<ConnId> {
-        let is_it = |conn: &Option<Box<Connection>>| conn.as_ref().is_some_and(|conn| conn.session.client == client);
-        self.node.conns.iter().position(is_it).map(|at| ConnId(at as u32))
+        let mut found = None;
+        self.node.places.each(|id, conn| {
+            if conn.session.client == client {
+                found = Some(id);
+            }
+        });
+        found
     }
 }
 
@@ -203,12 +208,17 @@ impl Local for Here<'_> {
     }
 
     fn each_session(&mut self, visit: &mut dyn FnMut(&mut Session)) {
-        let mut conns: Vec<_> = self.node.conns.iter_mut().flatten().collect();
-        conns.sort_unstable_by_key(|conn| conn.session.client);
-        for conn in conns {
-            conn.session.input_bytes = conn.input_bytes();
-            conn.session.output_bytes = conn.unsent_bytes();
-            visit(&mut conn.session);
+        let mut clients = Vec::new();
+        self.node
+            .places
+            .each(|id, conn| clients.push((conn.session.client, id)));
+        clients.sort_unstable();
+        for (_, id) in clients {
+            self.node.places.look(id, |conn| {
+                conn.session.input_bytes = conn.input_bytes();
+                conn.session.output_bytes = conn.unsent_bytes();
+                visit(&mut conn.session);
+            });
         }
     }
 
@@ -254,12 +264,14 @@ impl Local for Here<'_> {
         out.extend(node.counters.fields());
         node.shard.scripts.tell(out);
         let effects = &node.shard.effects;
+        let (mut connected, mut blocked) = (0, 0);
+        node.places.each(|_, conn| {
+            connected += 1;
+            blocked += i64::from(is_blocked(conn));
+        });
         out.extend([
-            ("connected_clients", node.conns.iter().flatten().count() as i64),
-            (
-                "blocked_clients",
-                node.conns.iter().flatten().filter(|conn| is_blocked(conn)).count() as i64,
-            ),
+            ("connected_clients", connected),
+            ("blocked_clients", blocked),
             ("expired_keys", effects.expired as i64),
             ("expired_fields", effects.expired_fields as i64),
             ("evicted_keys", effects.evicted as i64),

@@ -214,8 +214,9 @@ impl Node {
             return None;
         };
         let origin = tx.asker.origin;
-        let conn = self.conns.get(origin.conn.index())?.as_ref()?;
-        let here = conn.session.client == origin.client && matches!(conn.flow, Flow::Transaction(_));
+        let here = self.places.look(origin.conn, |conn| {
+            conn.session.client == origin.client && matches!(conn.flow, Flow::Transaction(_))
+        })?;
         let late = tx
             .deadline_us
             .is_some_and(|deadline| deadline <= self.shard.now.mono_us);

@@ -11,7 +11,7 @@ impl Node {
     pub(super) fn pump(&mut self) {
         let own = self.shard.id;
         loop {
-            let mut busy = false;
+            let mut busy = self.end_interim();
             for lane in [Lane::Reply, Lane::Request] {
                 if let Some(batch) = self.take_batch(own, lane) {
                     busy = true;
@@ -102,12 +102,7 @@ impl Node {
 
     /// The connection at `id`, if the client is still there.
     pub(super) fn take_client(&mut self, id: ConnId, client: ClientId) -> Option<Box<Connection>> {
-        let slot = self.conns.get_mut(id.index())?;
-        if slot.as_ref()?.session.client == client {
-            slot.take()
-        } else {
-            None
-        }
+        self.places.take_client(id, client)
     }
 
     fn resume(&mut self, id: ConnId) {

@@ -10,10 +10,12 @@ mod gather;
 mod grouping;
 mod homecoming;
 mod inbox;
+mod interim;
 mod monitors;
 mod movement;
 mod multi;
 mod node;
+mod places;
 mod pubsub;
 mod roamers;
 mod roaming;
@@ -24,4 +26,5 @@ mod transaction;
 mod widening;
 
 pub use crate::base::id::ConnId;
+pub use interim::Runtime;
 pub use node::{Event, Lane, Moved, Node, NodeSetup, Peer, Shared};

@@ -1,6 +1,7 @@
 //! The door of the state machines: what the runtime (or the simulation) gives them and takes from them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -9,6 +10,8 @@ use hashbrown::HashMap;
 use super::connection::{Connection, Flow};
 use super::counters::Counters;
 use super::grouping::{Group, Members};
+use super::interim::{Interim, Runtime, StandIn};
+use super::places::Places;
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
 use super::timers::Pause;
@@ -120,7 +123,11 @@ pub struct Node {
     pub(super) shard: Shard,
     pub(super) router: Arc<Router>,
     pub(super) shared: Arc<Shared>,
-    pub(super) conns: Vec<Option<Box<Connection>>>,
+    pub(super) places: Places,
+    /// Serves the connections while a script occupies the shard.
+    pub(super) interim: Rc<Interim>,
+    /// Set in a node that stands in for one whose shard a script occupies.
+    pub(super) stand_in: Option<Box<StandIn>>,
     pub(super) out: Outbox,
     pub(super) transactions: HashMap<TxId, Box<Tx>>,
     /// Transactions that need no key, to be run when their connection is in its place.
@@ -151,26 +158,36 @@ const HELD_REPLY_BYTES_MAX: usize = 64 << 10;
 /// What may always be unsent, whatever the limits: as much as Valkey keeps in a buffer that it does not count.
 const UNSENT_BYTES_UNLIMITED: usize = 16 << 10;
 /// Unprocessed input above which a connection is not read, and below which it is read again, in bytes.
-const INPUT_HIGH_BYTES: usize = 1 << 20;
+pub(super) const INPUT_HIGH_BYTES: usize = 1 << 20;
 const INPUT_LOW_BYTES: usize = 64 << 10;
 
 impl Node {
     /// A core without connections; fails when an affinity rule cannot be understood.
     pub fn new(setup: NodeSetup) -> Result<Self, RuleError> {
         let router = Arc::new(Router::new(setup.shards, &setup.config.affinity)?);
-        Ok(Node {
-            shard: Shard::new(ShardSetup {
-                id: setup.shard,
-                config: setup.config,
-                now: setup.now,
-                seed: setup.seed,
-                router: router.clone(),
-                registry: setup.shared.registry.clone(),
-                budget: setup.shared.budget.clone(),
-            }),
+        Ok(Node::with_places(setup, router, Places::default()))
+    }
+
+    /// A core that serves the connections in `places`.
+    pub(super) fn with_places(setup: NodeSetup, router: Arc<Router>, places: Places) -> Self {
+        let interim = Interim::new(setup.shared.clone(), router.clone(), places.clone());
+        let mut shard = Shard::new(ShardSetup {
+            id: setup.shard,
+            config: setup.config,
+            now: setup.now,
+            seed: setup.seed,
+            router: router.clone(),
+            registry: setup.shared.registry.clone(),
+            budget: setup.shared.budget.clone(),
+        });
+        shard.scripts.serve_meanwhile(interim.clone());
+        Node {
+            shard,
             router,
             shared: setup.shared,
-            conns: Vec::new(),
+            places,
+            interim,
+            stand_in: None,
             out: Outbox::new(setup.shards),
             transactions: HashMap::new(),
             stages_done: Vec::new(),
@@ -187,7 +204,7 @@ impl Node {
             spare_parsers: Vec::new(),
             spare_buffers: Vec::new(),
             counters: Counters::default(),
-        })
+        }
     }
 
     /// This core's shard.
@@ -198,6 +215,11 @@ impl Node {
     /// The configuration of this shard.
     pub fn config(&self) -> &Config {
         &self.shard.config
+    }
+
+    /// The runtime that drives this core: it goes on serving connections while a script occupies the shard.
+    pub fn meet(&self, runtime: Rc<dyn Runtime>) {
+        self.interim.meet(runtime);
     }
 
     /// The clocks of the pass that begins.
@@ -214,23 +236,14 @@ impl Node {
         let authenticated = self.shard.config.requirepass.is_empty();
         let mut session = Session::new(client, peer.address, peer.local_address, authenticated, self.shard.now);
         session.local = peer.local;
-        self.install(conn, Box::new(Connection::new(session)));
-    }
-
-    fn install(&mut self, id: ConnId, conn: Box<Connection>) {
-        if self.conns.len() <= id.index() {
-            self.conns.resize_with(id.index() + 1, || None);
-        }
-        let previous = self.conns[id.index()].replace(conn);
-        assert!(
-            previous.is_none(),
-            "the runtime reuses a place only after its connection is gone"
-        );
+        self.places.install(conn, Box::new(Connection::new(session)));
     }
 
     /// Bytes that arrived; processed at once as far as possible, the rest is kept.
     pub fn receive(&mut self, id: ConnId, data: &[u8]) {
-        let Some(mut conn) = self.take_conn(id) else { return };
+        let Some(mut conn) = self.take_conn(id) else {
+            return self.keep_late(id, data);
+        };
         conn.session.received_bytes += data.len() as u64;
         conn.session.active_mono_us = self.shard.now.mono_us;
         self.counters.received_bytes += data.len() as u64;
@@ -247,16 +260,22 @@ impl Node {
 
     /// Whether other shards still work on what the connection has sent, so that its replies come although it sends no more.
     pub fn is_answering(&self, id: ConnId) -> bool {
-        matches!(
-            self.conns.get(id.index()),
-            Some(Some(conn)) if matches!(conn.flow, Flow::Flight { .. } | Flow::Group | Flow::Transaction(_) | Flow::Gathering(_))
-        )
+        let answering = |conn: &mut Connection| {
+            matches!(
+                conn.flow,
+                Flow::Flight { .. } | Flow::Group | Flow::Transaction(_) | Flow::Gathering(_)
+            )
+        };
+        self.places.look(id, answering).unwrap_or(!self.may_forget(id))
     }
 
     /// The connection is gone (end of file, error, or closed on request).
     pub fn closed(&mut self, id: ConnId) {
         let Some(conn) = self.take_conn(id) else { return };
         self.shared.connected.fetch_sub(1, Ordering::Relaxed);
+        if let Some(stand_in) = &mut self.stand_in {
+            return stand_in.gone.push((id, conn));
+        }
         self.leave_everything(id, *conn);
         self.pump();
     }
@@ -305,15 +324,17 @@ impl Node {
 
     /// The bytes to send on a connection, all of them; `None` when there are none. Call only when no earlier buffer is being sent.
     pub fn output(&mut self, id: ConnId) -> Option<Vec<u8>> {
-        let conn = self.conns.get_mut(id.index())?.as_mut()?;
-        conn.flush_announced = false;
-        if conn.reply.is_empty() {
-            return None;
-        }
-        let fresh = self.spare_buffers.pop().unwrap_or_default();
-        let bytes = conn.reply.replace(fresh);
-        conn.sending_bytes = bytes.len();
-        conn.session.sent_bytes += bytes.len() as u64;
+        let spare_buffers = &mut self.spare_buffers;
+        let bytes = self.places.look(id, |conn| {
+            conn.flush_announced = false;
+            if conn.reply.is_empty() {
+                return None;
+            }
+            let bytes = conn.reply.replace(spare_buffers.pop().unwrap_or_default());
+            conn.sending_bytes = bytes.len();
+            conn.session.sent_bytes += bytes.len() as u64;
+            Some(bytes)
+        })??;
         self.counters.sent_bytes += bytes.len() as u64;
         Some(bytes)
     }
@@ -324,18 +345,19 @@ impl Node {
         if self.spare_buffers.len() < SPARE_BUFFERS_MAX && (1..=SPARE_BUFFER_BYTES_MAX).contains(&buffer.capacity()) {
             self.spare_buffers.push(buffer);
         }
-        let Some(Some(conn)) = self.conns.get_mut(id.index()) else {
-            return;
-        };
-        conn.sending_bytes = 0;
-        if conn.reply.is_empty() {
-            // An idle connection keeps no buffer.
-            let idle = conn.reply.replace(Vec::new());
-            if idle.capacity() > 0 && self.spare_buffers.len() < SPARE_BUFFERS_MAX {
-                self.spare_buffers.push(idle);
+        let spare_buffers = &mut self.spare_buffers;
+        let goes_on = self.places.look(id, |conn| {
+            conn.sending_bytes = 0;
+            if conn.reply.is_empty() {
+                // An idle connection keeps no buffer.
+                let idle = conn.reply.replace(Vec::new());
+                if idle.capacity() > 0 && spare_buffers.len() < SPARE_BUFFERS_MAX {
+                    spare_buffers.push(idle);
+                }
             }
-        }
-        if conn.input_bytes() > 0 {
+            conn.input_bytes() > 0
+        });
+        if goes_on == Some(true) {
             self.resumable.push_back(id);
             self.pump();
         }
@@ -369,7 +391,7 @@ impl Node {
         conn.flush_announced = false;
         conn.reading_paused = false;
         conn.sending_bytes = 0;
-        self.install(id, conn);
+        self.places.install(id, conn);
         self.resumable.push_back(id);
         self.pump();
     }
@@ -390,7 +412,7 @@ impl Node {
     }
 
     pub(super) fn take_conn(&mut self, id: ConnId) -> Option<Box<Connection>> {
-        self.conns.get_mut(id.index())?.take()
+        self.places.take(id)
     }
 
     /// Puts a connection back after work on it, and tells the runtime what follows.
@@ -403,7 +425,9 @@ impl Node {
         if conn.unsent_bytes() > UNSENT_BYTES_UNLIMITED || conn.over_limit_since_us.is_some() {
             self.limit_output(id, &mut conn);
         }
-        self.start_moving(id, &mut conn);
+        if self.stand_in.is_none() {
+            self.start_moving(id, &mut conn);
+        }
         let held = conn.holds_replies() && conn.reply.len() < HELD_REPLY_BYTES_MAX;
         if !conn.reply.is_empty() && !conn.flush_announced && !held {
             conn.flush_announced = true;
@@ -417,7 +441,7 @@ impl Node {
             conn.reading_paused = false;
             self.events.push_back(Event::ResumeReading(id));
         }
-        self.conns[id.index()] = Some(conn);
+        self.places.put(id, conn);
     }
 }
 

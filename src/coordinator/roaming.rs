@@ -166,18 +166,16 @@ impl Node {
     /// Starts a transaction for a client that is in its place, or gone: what it has asked for happens all the same.
     pub(super) fn enter(&mut self, before: Option<TxId>, tx: Box<Tx>) {
         let origin = tx.asker.origin;
-        if let Some(Some(conn)) = self.conns.get_mut(origin.conn.index())
-            && conn.session.client == origin.client
-        {
+        self.places.look(origin.conn, |conn| {
             let waits = match (&conn.flow, before) {
                 (Flow::Transaction(id), Some(before)) => *id == before,
                 (Flow::Flight { .. }, None) => true,
                 _ => false,
             };
-            if waits {
+            if waits && conn.session.client == origin.client {
                 conn.flow = Flow::Transaction(tx.id);
             }
-        }
+        });
         self.ask_next(tx);
     }
 

@@ -2,7 +2,6 @@
 
 use super::connection::{Connection, Flow};
 use super::node::{Event, Node};
-use crate::base::id::ConnId;
 use crate::command::{Command, Exec, Flags};
 
 /// CLIENT PAUSE.
@@ -79,14 +78,13 @@ impl Node {
             return;
         }
         self.pause = None;
-        for (at, conn) in self.conns.iter_mut().enumerate() {
-            if let Some(conn) = conn
-                && matches!(conn.flow, Flow::Paused)
-            {
+        let resumable = &mut self.resumable;
+        self.places.each(|id, conn| {
+            if matches!(conn.flow, Flow::Paused) {
                 conn.flow = Flow::Ready;
-                self.resumable.push_back(ConnId(at as u32));
+                resumable.push_back(id);
             }
-        }
+        });
     }
 
     fn close_idle(&mut self) {
@@ -95,14 +93,14 @@ impl Node {
             return;
         }
         let now_us = self.shard.now.mono_us;
-        for (at, conn) in self.conns.iter_mut().enumerate() {
-            let Some(conn) = conn else { continue };
+        let events = &mut self.events;
+        self.places.each(|id, conn| {
             let idle = matches!(conn.flow, Flow::Ready) && !conn.session.is_subscriber() && !conn.session.monitor;
             if idle && now_us.saturating_sub(conn.session.active_mono_us) > timeout_us {
                 conn.session.closing = true;
                 conn.flow = Flow::Closing;
-                self.events.push_back(Event::Close(ConnId(at as u32)));
+                events.push_back(Event::Close(id));
             }
-        }
+        });
     }
 }

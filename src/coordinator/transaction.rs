@@ -418,7 +418,7 @@ impl Node {
         tx.asker.resp = conn.session.resp;
         tx.reply.set_resp(conn.session.resp);
         conn.reply.set_resp(conn.session.resp);
-        self.conns[id.index()] = Some(conn);
+        self.places.put(id, conn);
     }
 
     /// Runs one command over what the transaction holds.

@@ -3,17 +3,40 @@
 //! Owns the list of what the loop needs from it, so that the loop's own tests can drive a machine that does on demand what
 //! the real one does rarely. It must not know how the machine decides.
 
+use std::rc::Rc;
+
 use crate::base::id::ShardId;
 use crate::base::time::Now;
-use crate::coordinator::{ConnId, Event, Lane, Moved, Node, Peer};
+use crate::coordinator::{ConnId, Event, Lane, Moved, Node, Peer, Runtime};
 use crate::keyspace::Db;
 use crate::shard::message::Batch;
 
+/// A loop, as a machine sees it that is at work.
+pub trait Stage<M> {
+    /// Makes a pass with `stand_in` in the machine's place; answers it, and whether the loop is to end.
+    fn pass(&self, stand_in: Box<M>) -> (Box<M>, bool);
+}
+
+/// A node's view of the loop.
+struct Driver(Rc<dyn Stage<Node>>);
+
+impl Runtime for Driver {
+    fn pass(&self, stand_in: Box<Node>) -> (Box<Node>, bool) {
+        self.0.pass(stand_in)
+    }
+}
+
 /// One core's state machine; the methods are those of [`Node`], described there.
-pub trait Machine {
+pub trait Machine: Sized + 'static {
     /// A connection on its way to another shard.
     type Moved: Send;
 
+    /// The loop that drives it: lets it go on with another machine while this one is at work for long.
+    fn meet(&mut self, _stage: Rc<dyn Stage<Self>>) {}
+    /// Whether the place of a connection that is gone may be another's.
+    fn may_forget(&self, _conn: ConnId) -> bool {
+        true
+    }
     /// The clocks of the pass that begins.
     fn set_now(&mut self, now: Now);
     /// A new connection.
@@ -56,6 +79,14 @@ pub trait Machine {
 
 impl Machine for Node {
     type Moved = Moved;
+
+    fn meet(&mut self, stage: Rc<dyn Stage<Node>>) {
+        Node::meet(self, Rc::new(Driver(stage)));
+    }
+
+    fn may_forget(&self, conn: ConnId) -> bool {
+        Node::may_forget(self, conn)
+    }
 
     fn prefetch(&self, inputs: &[&[u8]]) {
         Node::prefetch_inputs(self, inputs);

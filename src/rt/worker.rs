@@ -10,12 +10,15 @@
 #![allow(unsafe_code)]
 
 mod accept;
+mod interim;
 mod life;
 mod peers;
 mod receive;
 mod send;
 
+use std::collections::VecDeque;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -37,6 +40,7 @@ use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event};
 use crate::keyspace::Db;
 use crate::protocol::scout::AHEAD;
+use interim::{Held, Wings};
 
 /// After being told to end, connections have so long to take their last replies.
 const FAREWELL_US: u64 = 500_000;
@@ -64,7 +68,11 @@ pub struct Parts<M: Machine> {
 /// A shard's loop.
 pub struct Worker<M: Machine> {
     id: ShardId,
-    machine: M,
+    machine: Held<M>,
+    /// How the machine reaches this loop.
+    wings: Rc<Wings<M>>,
+    /// Whether another machine has made passes during the call under way.
+    had_interim: bool,
     ring: Ring,
     features: Features,
     buffers: Option<Buffers>,
@@ -77,6 +85,8 @@ pub struct Worker<M: Machine> {
     clock: Clock,
     now: Now,
     connections: Connections,
+    /// Completions that were taken from the ring and are not handled yet.
+    completions: VecDeque<cqueue::Entry>,
     /// Connections for which something other than the usual is to be done in this pass.
     unsettled: Vec<ConnId>,
     /// Connections with more to read than one pass reads; without a buffer ring only.
@@ -99,9 +109,13 @@ impl<M: Machine> Worker<M> {
         let buffers = parts.ring.buffers()?;
         let scratch = if buffers.is_none() { receive::SCRATCH_BYTES } else { 0 };
         let mut clock = Clock::default();
+        let (mut machine, wings) = (parts.machine, Wings::new());
+        machine.meet(wings.clone());
         Ok(Worker {
             id: parts.id,
-            machine: parts.machine,
+            machine: Held::new(machine),
+            wings,
+            had_interim: false,
             features: parts.ring.features(),
             ring: parts.ring,
             buffers,
@@ -114,6 +128,7 @@ impl<M: Machine> Worker<M> {
             now: clock.read(),
             clock,
             connections: Connections::default(),
+            completions: VecDeque::with_capacity(AHEAD),
             unsettled: Vec::new(),
             unread: Vec::new(),
             lingering_at_us: None,
@@ -148,7 +163,7 @@ impl<M: Machine> Worker<M> {
         self.handle_completions()?;
         self.fetch()?;
         if self.machine.next_deadline_us().is_some_and(|at| at <= self.now.mono_us) {
-            self.machine.tick();
+            self.call(M::tick);
         }
         self.run_own_timers()?;
         self.handle_events()?;
@@ -160,22 +175,23 @@ impl<M: Machine> Worker<M> {
 
     fn handle_completions(&mut self) -> io::Result<()> {
         loop {
-            let mut completions = SmallVec::<[cqueue::Entry; AHEAD]>::new();
-            completions.extend(std::iter::from_fn(|| self.ring.next()).take(AHEAD));
-            if completions.is_empty() {
+            let ring = &mut self.ring;
+            self.completions
+                .extend(std::iter::from_fn(|| ring.next()).take(AHEAD - self.completions.len()));
+            if self.completions.is_empty() {
                 return self.read_on();
             }
-            if completions.len() > 1 {
-                self.announce(&completions);
+            if self.completions.len() > 1 {
+                self.announce();
             }
-            for completion in completions {
+            while let Some(completion) = self.completions.pop_front() {
                 self.handle_completion(&completion)?;
             }
         }
     }
 
     /// Shows the machine what it is about to receive.
-    fn announce(&self, completions: &[cqueue::Entry]) {
+    fn announce(&self) {
         let Some(buffers) = &self.buffers else { return };
         let received = |completion: &cqueue::Entry| {
             let length = usize::try_from(completion.result()).ok().filter(|length| *length > 0)?;
@@ -183,7 +199,7 @@ impl<M: Machine> Worker<M> {
             let id = cqueue::buffer_select(completion.flags()).filter(|_| is_receive)?;
             Some(buffers.bytes(id, length))
         };
-        let inputs: SmallVec<[&[u8]; AHEAD]> = completions.iter().filter_map(received).collect();
+        let inputs: SmallVec<[&[u8]; AHEAD]> = self.completions.iter().filter_map(received).collect();
         self.machine.prefetch(&inputs);
     }
 

@@ -54,6 +54,16 @@ impl Buffers {
         unsafe { std::slice::from_raw_parts(self.memory.as_ptr().add(usize::from(id) * LENGTH_BYTES), length) }
     }
 
+    /// As [`Buffers::bytes`], without a borrow of the buffers.
+    ///
+    /// # Safety
+    /// The buffer is not given back while the answer is used.
+    pub unsafe fn lent_bytes<'a>(&self, id: u16, length: usize) -> &'a [u8] {
+        let bytes = self.bytes(id, length);
+        // SAFETY: the mapping is never unmapped, and the caller keeps the kernel away from the buffer.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) }
+    }
+
     /// Queues a buffer for the kernel; it gets it with [`Buffers::publish`].
     pub fn give_back(&mut self, id: u16) {
         let place = usize::from(self.tail & (COUNT - 1));

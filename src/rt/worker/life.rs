@@ -34,7 +34,7 @@ impl<M: Machine> Worker<M> {
     pub(super) fn adopt(&mut self, socket: OwnedFd, moved: Box<M::Moved>) -> io::Result<()> {
         let conn = self.connections.insert(socket);
         self.count_connections();
-        self.machine.adopt(conn, moved);
+        self.call(|machine| machine.adopt(conn, moved));
         self.begin(conn)
     }
 
@@ -86,9 +86,13 @@ impl<M: Machine> Worker<M> {
         if connection.phase == Phase::Dead {
             return Ok(());
         }
+        if !self.machine.may_forget(conn) {
+            connection.phase = Phase::Ending;
+            return Ok(());
+        }
         connection.phase = Phase::Dead;
         let sending = connection.sending.then(|| token(Op::Send, conn, connection));
-        self.machine.closed(conn);
+        self.call(|machine| machine.closed(conn));
         if let Some(send) = sending {
             self.cancel(send)?;
         }

@@ -29,14 +29,19 @@ impl<M: Machine> Worker<M> {
             let Ok((from, batch)) = self.inbox.replies.try_recv() else {
                 break;
             };
-            self.machine.deliver(from, batch);
+            self.call(|machine| machine.deliver(from, batch));
         }
         for _ in 0..BATCHES_A_PASS {
             let Ok((from, batch)) = self.inbox.requests.try_recv() else {
                 break;
             };
-            self.machine.deliver(from, batch);
+            self.call(|machine| machine.deliver(from, batch));
         }
+        self.fetch_arrivals()
+    }
+
+    /// Takes the connections that peers have sent.
+    pub(super) fn fetch_arrivals(&mut self) -> io::Result<()> {
         while let Ok(arrival) = self.inbox.arrivals.try_recv() {
             match arrival {
                 Arrival::Accepted(socket, listener) => self.open(socket, listener)?,

@@ -78,12 +78,16 @@ impl<M: Machine> Worker<M> {
             connection.receiving = Receiving::Off;
         }
         let heard = connection.is_heard();
-        if let (Some(buffers), Some(id)) = (&mut self.buffers, cqueue::buffer_select(flags)) {
+        if let (Some(buffers), Some(id)) = (&self.buffers, cqueue::buffer_select(flags)) {
             if result > 0 && heard {
-                self.machine.receive(conn, buffers.bytes(id, result as usize));
-                add(&self.mesh.door(self.id).counters.received_bytes, result as u64);
+                // SAFETY: the buffer is given back after the call.
+                let bytes = unsafe { buffers.lent_bytes(id, result as usize) };
+                self.call(|machine| machine.receive(conn, bytes));
+                add(&self.door().counters.received_bytes, result as u64);
             }
-            buffers.give_back(id);
+            if let Some(buffers) = &mut self.buffers {
+                buffers.give_back(id);
+            }
         } else if result > 0 && heard {
             // Readiness: there is no buffer ring.
             let to_the_end = result & i32::from(libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) != 0;
@@ -120,7 +124,9 @@ impl<M: Machine> Worker<M> {
             else {
                 return Ok(());
             };
-            let scratch = &mut self.scratch[..];
+            // Passes that the machine asks for while it is called read, if at all, into another one.
+            let mut scratch = std::mem::take(&mut self.scratch);
+            scratch.resize(SCRATCH_BYTES, 0);
             // SAFETY: the place and length are those of a live buffer that is borrowed for the call.
             let count = unsafe {
                 libc::recv(
@@ -133,17 +139,23 @@ impl<M: Machine> Worker<M> {
             match count {
                 1.. => {
                     let count = count as usize;
-                    self.machine.receive(conn, &self.scratch[..count]);
+                    self.call(|machine| machine.receive(conn, &scratch[..count]));
+                    self.scratch = scratch;
                     add(&self.door().counters.received_bytes, count as u64);
                     if count < SCRATCH_BYTES && !to_the_end {
                         return Ok(());
                     }
                 }
                 0 => {
+                    self.scratch = scratch;
                     self.input_ended(conn);
                     return Ok(());
                 }
-                _ => return self.read_failed(conn, &io::Error::last_os_error()),
+                _ => {
+                    let error = io::Error::last_os_error();
+                    self.scratch = scratch;
+                    return self.read_failed(conn, &error);
+                }
             }
         }
         self.unread.push(token);

@@ -100,7 +100,7 @@ impl<M: Machine> Worker<M> {
         if connection.phase != Phase::Open {
             self.unsettled.push(conn);
         }
-        self.machine.sent(conn, buffer);
+        self.call(|machine| machine.sent(conn, buffer));
         if more { self.flush(conn) } else { Ok(()) }
     }
 }

@@ -208,9 +208,9 @@ impl ScriptHost for Host<'_, '_> {
     }
 
     fn interrupted(&mut self) -> Option<Stop> {
-        let threshold_ms = self.around.config.busy_reply_threshold_ms;
         let changed = self.undo.has_changed(self.around.effects);
-        let killed = self.watch.look(self.around.shard.0, threshold_ms, changed);
+        let around = &self.around;
+        let killed = self.watch.look(around.shard.0, around.config, around.now, changed);
         killed.then_some(Stop::Killed)
     }
 

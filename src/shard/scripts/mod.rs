@@ -14,7 +14,9 @@ mod watch;
 pub use ground::{Has, run_over_whole};
 pub use needs::Needs;
 pub use registry::Registry;
+pub use watch::Meanwhile;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ground::Ground;
@@ -63,6 +65,8 @@ pub struct Scripts {
     /// The session of commands that scripts call.
     session: Session,
     tally: Tally,
+    /// Serves clients while a script runs for long.
+    meanwhile: Option<Rc<dyn Meanwhile>>,
 }
 
 impl Scripts {
@@ -75,7 +79,13 @@ impl Scripts {
             undo: Undo::default(),
             session: Session::new(ClientId(0), Box::default(), Box::default(), true, now),
             tally: Tally::default(),
+            meanwhile: None,
         }
+    }
+
+    /// Lets `meanwhile` serve clients while a script runs for long.
+    pub fn serve_meanwhile(&mut self, meanwhile: Rc<dyn Meanwhile>) {
+        self.meanwhile = Some(meanwhile);
     }
 
     /// Counters with their INFO field names, into `out`; what the process shares is told by its first shard.
@@ -253,7 +263,7 @@ impl Scripts {
                     session: &mut self.session,
                     reads_only: false,
                     allows_oom: false,
-                    watch: Watch::new(&self.registry, program, args),
+                    watch: Watch::new(&self.registry, self.meanwhile.as_deref(), program, args),
                 };
                 self.programs.run(program, command, args, &mut host, reply)
             }

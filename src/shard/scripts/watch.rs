@@ -5,12 +5,24 @@ use std::sync::Arc;
 use super::registry::Registry;
 use super::running::Slow;
 use crate::base::id::ShardId;
+use crate::base::time::Now;
 use crate::command::Args;
 use crate::command::exec::Program;
+use crate::config::Config;
+
+/// Who serves the clients of a shard that a script occupies.
+pub trait Meanwhile {
+    /// Serves what is to be served now; whether the server is to end, and the script with it.
+    fn serve(&self, shard: ShardId, config: &Config, now: Now) -> bool;
+
+    /// The script is over.
+    fn end(&self);
+}
 
 /// Watches one run of a script.
 pub struct Watch<'w> {
     registry: &'w Arc<Registry>,
+    meanwhile: Option<&'w dyn Meanwhile>,
     program: Program,
     words: Args<'w>,
     /// When the script was looked at first, monotonic microseconds.
@@ -19,9 +31,15 @@ pub struct Watch<'w> {
 }
 
 impl<'w> Watch<'w> {
-    pub(super) fn new(registry: &'w Arc<Registry>, program: Program, words: Args<'w>) -> Self {
+    pub(super) fn new(
+        registry: &'w Arc<Registry>,
+        meanwhile: Option<&'w dyn Meanwhile>,
+        program: Program,
+        words: Args<'w>,
+    ) -> Self {
         Watch {
             registry,
+            meanwhile,
             program,
             words,
             began_us: None,
@@ -30,10 +48,14 @@ impl<'w> Watch<'w> {
     }
 
     /// Looks at the clock; `changed` tells whether the script has written. Answers whether it is to end.
-    pub(super) fn look(&mut self, shard: ShardId, threshold_ms: u64, changed: bool) -> bool {
+    pub(super) fn look(&mut self, shard: ShardId, config: &Config, now: Now, changed: bool) -> bool {
         if let Some(slow) = &self.slow {
-            return slow.is_killed();
+            let ends = self
+                .meanwhile
+                .is_some_and(|meanwhile| meanwhile.serve(shard, config, now));
+            return ends || slow.is_killed();
         }
+        let threshold_ms = config.busy_reply_threshold_ms;
         let Some(now_us) = self.registry.now_us() else {
             return false;
         };
@@ -58,6 +80,9 @@ impl Drop for Watch<'_> {
     fn drop(&mut self) {
         if let Some(slow) = &self.slow {
             self.registry.slow.remove(slow);
+            if let Some(meanwhile) = self.meanwhile {
+                meanwhile.end();
+            }
         }
     }
 }

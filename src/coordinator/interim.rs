@@ -1,0 +1,201 @@
+//! Serving connections while a script occupies the shard: another node stands in, which has the connections but no keys. It answers `BUSY`,
+//! except to what is allowed then, and keeps whatever has to wait for the script's end.
+//!
+//! Owns the stand-in and what it leaves behind. It must not know how the runtime gets bytes.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::connection::{Connection, Flow};
+use super::dispatch::Verdict;
+use super::node::{Event, INPUT_HIGH_BYTES, Node, NodeSetup, Shared};
+use super::places::Places;
+use crate::base::id::{ConnId, ShardId};
+use crate::base::time::Now;
+use crate::command::{Args, Command, Control, Error, Exec, Flags};
+use crate::config::Config;
+use crate::shard::router::Router;
+use crate::shard::scripts::Meanwhile;
+
+/// The runtime, as a node sees it whose shard a script occupies.
+pub trait Runtime {
+    /// Handles what connections have sent and what they are to be sent, with `stand_in` for the node that it drives otherwise; answers it, and whether the
+    /// server is to end.
+    fn pass(&self, stand_in: Box<Node>) -> (Box<Node>, bool);
+}
+
+/// Bytes of a connection that was not in its place.
+struct Late {
+    conn: ConnId,
+    bytes: Vec<u8>,
+    paused: bool,
+}
+
+/// What a stand-in leaves behind.
+#[derive(Default)]
+pub(super) struct StandIn {
+    /// Connections that are gone.
+    pub gone: Vec<(ConnId, Box<Connection>)>,
+    late: Vec<Late>,
+}
+
+/// A node's side of it.
+pub(super) struct Interim {
+    shared: Arc<Shared>,
+    router: Arc<Router>,
+    places: Places,
+    runtime: RefCell<Option<Rc<dyn Runtime>>>,
+    stand_in: RefCell<Option<Box<Node>>>,
+    over: Cell<bool>,
+}
+
+impl Interim {
+    /// Nothing stands in.
+    pub fn new(shared: Arc<Shared>, router: Arc<Router>, places: Places) -> Rc<Self> {
+        Rc::new(Interim {
+            shared,
+            router,
+            places,
+            runtime: RefCell::default(),
+            stand_in: RefCell::default(),
+            over: Cell::default(),
+        })
+    }
+
+    pub fn meet(&self, runtime: Rc<dyn Runtime>) {
+        self.runtime.replace(Some(runtime));
+    }
+
+    fn begin(&self, shard: ShardId, config: &Config, now: Now) -> Box<Node> {
+        let setup = NodeSetup {
+            shard,
+            shards: self.router.shards(),
+            config: config.clone(),
+            now,
+            seed: 0,
+            shared: self.shared.clone(),
+        };
+        let mut node = Box::new(Node::with_places(setup, self.router.clone(), self.places.clone()));
+        node.stand_in = Some(Box::default());
+        let Node { events, resumable, .. } = &mut *node;
+        // What the node has announced already is heard only after the script.
+        self.places.each(|id, conn| {
+            if !conn.reply.is_empty() {
+                events.push_back(Event::Flush(id));
+            }
+            if conn.input_bytes() > 0 {
+                resumable.push_back(id);
+            }
+        });
+        node.pump();
+        node
+    }
+}
+
+impl Meanwhile for Interim {
+    fn serve(&self, shard: ShardId, config: &Config, now: Now) -> bool {
+        let Some(runtime) = self.runtime.borrow().clone() else {
+            return false;
+        };
+        let stand_in = self.stand_in.take();
+        let stand_in = stand_in.unwrap_or_else(|| self.begin(shard, config, now));
+        let (stand_in, ends) = runtime.pass(stand_in);
+        self.stand_in.replace(Some(stand_in));
+        ends
+    }
+
+    fn end(&self) {
+        self.over.set(true);
+    }
+}
+
+impl Node {
+    /// Takes over what a stand-in has left behind; whether there was one.
+    #[inline]
+    pub(super) fn end_interim(&mut self) -> bool {
+        self.interim.over.take() && self.take_over()
+    }
+
+    #[cold]
+    fn take_over(&mut self) -> bool {
+        let Some(node) = self.interim.stand_in.take() else {
+            return false;
+        };
+        self.counters.absorb(&node.counters);
+        let left = node.stand_in.unwrap_or_default();
+        for (id, conn) in left.gone {
+            self.leave_everything(id, *conn);
+        }
+        for Late { conn, bytes, paused } in left.late {
+            self.places.look(conn, |conn| {
+                conn.keep_input(&bytes);
+                conn.reading_paused |= paused;
+            });
+        }
+        let resumable = &mut self.resumable;
+        self.places.each(|id, conn| {
+            if conn.input_bytes() > 0 && matches!(conn.flow, Flow::Ready) {
+                resumable.push_back(id);
+            }
+        });
+        true
+    }
+
+    /// Whether the runtime may give a connection's place to another: not while it is at work.
+    pub fn may_forget(&self, id: ConnId) -> bool {
+        self.stand_in.is_none() || self.places.has(id)
+    }
+
+    /// Keeps bytes for a connection that is at work while this node stands in.
+    #[cold]
+    pub(super) fn keep_late(&mut self, id: ConnId, data: &[u8]) {
+        let Some(stand_in) = &mut self.stand_in else { return };
+        let known = stand_in.late.iter().position(|late| late.conn == id);
+        let at = known.unwrap_or_else(|| {
+            stand_in.late.push(Late {
+                conn: id,
+                bytes: Vec::new(),
+                paused: false,
+            });
+            stand_in.late.len() - 1
+        });
+        let late = &mut stand_in.late[at];
+        late.bytes.extend_from_slice(data);
+        if !late.paused && late.bytes.len() > INPUT_HIGH_BYTES {
+            late.paused = true;
+            self.events.push_back(Event::PauseReading(id));
+        }
+    }
+
+    /// The error for what cannot be done while a script occupies a shard.
+    pub(super) fn busy(&self, concerns: impl Fn(ShardId) -> bool) -> Option<Error> {
+        let slow = &self.shared.registry.slow;
+        if slow.is_empty() { None } else { slow.refusal(concerns) }
+    }
+
+    /// What becomes of a request while this node stands in; `None`: it runs.
+    #[cold]
+    pub(super) fn restrict(&mut self, conn: &mut Connection, command: &Command, args: Args<'_>) -> Option<Verdict> {
+        let session = &conn.session;
+        // The keys that a client watches, and its subscriptions, are known only to the node itself.
+        let tied = !session.watched.is_empty() || session.subscriptions() > 0 || session.monitor;
+        let waits = match command.exec {
+            Exec::Control(Control::Watch) => true,
+            Exec::Control(Control::Exec | Control::Discard | Control::Unwatch | Control::Reset) => tied,
+            _ => false,
+        };
+        if waits || !matches!(conn.flow, Flow::Ready) {
+            return Some(Verdict::NotYet);
+        }
+        if command.flags.has(Flags::ALLOW_BUSY) {
+            return None;
+        }
+        let own = self.shard.id;
+        let Some(busy) = self.busy(|shard| shard == own) else {
+            return Some(Verdict::NotYet);
+        };
+        self.refuse(conn, args, &busy);
+        Some(Verdict::Done)
+    }
+}
