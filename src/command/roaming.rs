@@ -1,7 +1,8 @@
 //! Commands that touch keys which they do not name: what they need is known only where they run, so they may have to begin again with it.
 
 use super::args::Args;
-use super::spec::{Command, Exec};
+use super::exec::Exec;
+use super::spec::Command;
 use super::waiting::Look;
 
 /// Tells the keys that a command touches beyond those it names, given what is at the ones it names; a key may come several times.

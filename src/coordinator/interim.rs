@@ -179,7 +179,7 @@ impl Node {
     pub(super) fn restrict(&mut self, conn: &mut Connection, command: &Command, args: Args<'_>) -> Option<Verdict> {
         let session = &conn.session;
         // The keys that a client watches, and its subscriptions, are known only to the node itself.
-        let tied = !session.watched.is_empty() || session.subscriptions() > 0 || session.monitor;
+        let tied = !session.watched.is_empty() || session.is_subscriber() || session.monitor;
         let waits = match command.exec {
             Exec::Control(Control::Watch) => true,
             Exec::Control(Control::Exec | Control::Discard | Control::Unwatch | Control::Reset) => tied,
@@ -196,6 +196,6 @@ impl Node {
             return Some(Verdict::NotYet);
         };
         self.refuse(conn, args, &busy);
-        Some(Verdict::Done)
+        Some(Verdict::Done(0))
     }
 }

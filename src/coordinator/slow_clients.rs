@@ -57,12 +57,11 @@ impl Node {
 
     /// Looks for connections that have had too much unsent for too long.
     pub(super) fn limit_slow_clients(&mut self) {
-        for at in 0..self.conns.len() {
-            let slow = self.conns[at]
-                .as_ref()
-                .is_some_and(|conn| conn.over_limit_since_us.is_some());
-            let id = ConnId(at as u32);
-            if slow && let Some(conn) = self.take_conn(id) {
+        let mut slow = Vec::new();
+        self.places
+            .each(|id, conn| slow.extend(conn.over_limit_since_us.map(|_| id)));
+        for id in slow {
+            if let Some(conn) = self.take_conn(id) {
                 self.put_conn(id, conn);
             }
         }
