@@ -244,7 +244,7 @@ fn a_port_that_is_taken_is_named() {
 fn the_log_goes_to_its_file() {
     let server = Server::launch(&["--logfile", "server.log", "--loglevel", "warning"], &[]);
     let path = server.dir.join("server.log");
-    for _ in 0..1000 {
+    for _ in 0..12_000 {
         if TcpStream::connect(("127.0.0.1", server.port)).is_ok() {
             break;
         }

@@ -48,6 +48,8 @@ FAULTS = [
 class Proxy:
     """Forwards to a server on a port of its own, with one fault."""
 
+    is_proxy = True
+
     def __init__(self, server, fault):
         self.name = f"proxy to {server.name}"
         self.fault = fault

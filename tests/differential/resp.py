@@ -113,17 +113,23 @@ def _quote(arg):
 class Connection:
     """One client connection with its own receive buffer."""
 
-    def __init__(self, port, timeout_s=10.0):
+    def __init__(self, port, timeout_s=30.0):
         self.port = port
         self.timeout_s = timeout_s
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buf = bytearray()
+        # How many bytes went each way, and whether the server has closed.
+        self.sent = 0
+        self.received = 0
+        self.finished = False
+        self.end_told = False
 
     def close(self):
         self.sock.close()
 
     def send(self, data):
+        self.sent += len(data)
         try:
             self.sock.sendall(data)
         except (BrokenPipeError, ConnectionResetError) as error:
@@ -140,6 +146,7 @@ class Connection:
             raise Closed(str(error)) from error
         if not data:
             raise Closed("closed by the server")
+        self.received += len(data)
         self.buf += data
 
     def receive_until(self, tail):

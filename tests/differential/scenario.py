@@ -4,9 +4,11 @@ A script is a list of lines. `A: BLPOP k 0` sends on connection A, `A? BLPOP k 0
 only if A is not blocked (on the reference); `sleep 30`
 lets time-outs pass. `$A` in a command is the client id of connection A.
 
-The reference runs first and shows which connection gets how many replies
-after each line; the other server is given time for just these, so nothing
-depends on a guess of how long silence lasts.
+The reference shows which connection gets how many replies after each line and
+which are blocked then. The other server is given (long) time for just these;
+that nothing more comes is known from what it tells of its clients (quiet.py).
+So nothing depends on a guess of how long silence lasts. Who waits for time to
+pass (`sleep`) may be answered at any moment before that.
 """
 
 import re
@@ -14,20 +16,14 @@ import shlex
 import time
 from dataclasses import dataclass
 
+import quiet
 import rules
-from resp import Closed, Connection, Silent, encode, parse, show
+from resp import Closed, Connection, Incomplete, Malformed, encode, parse, show
 
-# How long a reply that the reference gave may take elsewhere.
-REPLY_TIMEOUT_S = 2.0
-# How long a command may take to block or to answer.
-SETTLE_TIMEOUT_S = 1.0
-# A server that cannot tell how many clients are blocked gets that long.
-SETTLE_WITHOUT_INFO_S = 0.02
-# How long a server may take to have as many clients blocked as the reference.
-BLOCK_TIMEOUT_S = 0.05
-# What MONITOR sends: without time and address, and without our own traffic.
+# How long a reply that the reference gave, or blocking as it did, may take elsewhere.
+REPLY_TIMEOUT_S = 20.0
+# What MONITOR sends.
 FEED = re.compile(rb"\d+\.\d+ \[(\d+) \S+\] (.*)", re.S)
-OURS = re.compile(rb'"INFO" "clients"|"ECHO" "heard"')
 # How the names of generated scripts end that send to connections while they are blocked.
 WILD = "wild"
 CLOSED = ("closed", b"")
@@ -72,6 +68,8 @@ class Stage:
         self.blocked = set()
         self.last_sent = {}
         self.transactions = {}
+        # Received, and not yet compared.
+        self.got = {}
         self.control = Connection(server.port)
         for command in (["FLUSHALL"], ["SCRIPT", "FLUSH"], ["FUNCTION", "FLUSH"]):
             self.control.call(*command)
@@ -79,7 +77,7 @@ class Stage:
     def connection(self, letter):
         """The connection of this letter, opened at its first use."""
         if letter not in self.connections:
-            connection = Connection(self.server.port, REPLY_TIMEOUT_S)
+            connection = Connection(self.server.port)
             self.ids[letter] = connection.call("CLIENT", "ID")[1]
             if self.resp_version == 3:
                 connection.call("HELLO", "3")
@@ -106,88 +104,71 @@ class Stage:
 
         return re.sub(rb"\$([A-Z])\b", id_of, word)
 
-    def settle(self, letter):
-        """Waits until the command was answered or blocks its connection."""
-        deadline = time.monotonic() + SETTLE_TIMEOUT_S
-        connection = self.connections[letter]
-        while time.monotonic() < deadline:
-            try:
-                connection.receive_some(0.0005)
-                break
-            except Silent:
-                pass
-            except Closed:
-                break
-            if self.blocked_clients() > len(self.blocked - {letter}):
-                break
-
-    def blocked_clients(self):
-        kind, text = self.control.call("INFO", "clients")
-        found = re.search(rb"blocked_clients:(\d+)", text or b"") if kind in "$=" else None
-        if found is None:
-            time.sleep(SETTLE_WITHOUT_INFO_S)
-            return len(self.connections)
-        return int(found.group(1))
-
-    def await_blocked(self, count):
-        """Waits until as many clients are blocked as on the reference: who was served may have blocked again."""
-        deadline = time.monotonic() + BLOCK_TIMEOUT_S
-        while self.blocked_clients() != count and time.monotonic() < deadline:
-            time.sleep(0.0005)
-
     def heard(self):
-        """What every connection has received up to now, by letter."""
-        self.control.call("ECHO", "heard")
-        return {letter: _drained(connection) for letter, connection in self.connections.items()}
+        """What every connection has received when the server has no more to say, by letter."""
+        connections = {self.ids[letter]: each for letter, each in self.connections.items()}
+        if self.server.is_proxy:
+            # Who forwards in between may change lengths; what was said before is passed on before.
+            for _ in range(2):
+                self.control.call("ECHO", "heard")
+            for each in connections.values():
+                quiet.take_all(each)
+        else:
+            blocked = quiet.await_quiet(self.control, connections)
+            self.blocked = {letter for letter, number in self.ids.items() if number in blocked}
+        return {letter: _taken(each) for letter, each in self.connections.items()}
 
-    def await_counts(self, counts):
-        """As heard, but waits for as many replies as the reference had."""
+    def heard_like(self, counts, blocked, patient):
+        """As heard, but waits for as many replies as the reference had, and until who is blocked there is blocked.
+
+        Who is `patient` there waits for time to pass, which may end earlier here: such replies are kept for later.
+        """
         deadline = time.monotonic() + REPLY_TIMEOUT_S
-        got = {letter: [] for letter in self.connections}
         while True:
-            for letter, connection in self.connections.items():
-                got[letter] += _drained(connection)
-            missing = [letter for letter, count in counts.items() if len(got.get(letter, [])) < count]
-            if not missing or time.monotonic() > deadline:
+            for letter, replies in self.heard().items():
+                self.got.setdefault(letter, []).extend(replies)
+            over = {letter: len(replies) - counts.get(letter, 0) for letter, replies in self.got.items()}
+            missing = [letter for letter in counts if over.get(letter, 0) < 0]
+            early = {letter for letter in patient if over.get(letter, 0) > 0}
+            alike = self.server.is_proxy or self.blocked == blocked - early
+            surplus = any(count > 0 for letter, count in over.items() if letter not in patient)
+            if surplus or (alike and not missing) or time.monotonic() > deadline:
                 break
-            try:
-                self.connections[missing[0]].receive_some(0.002)
-            except (Silent, Closed):
-                pass
-        return got
+            quiet.await_bytes(self.connections[missing[0] if missing else min(self.got)], 0.001)
+        heard, self.got = self.got, {}
+        for letter in early:
+            heard[letter], self.got[letter] = heard[letter][: counts[letter]], heard[letter][counts[letter] :]
+        if not (alike or missing or surplus):
+            for letter in self.blocked ^ (blocked - early):
+                heard[letter].append(("blocked", b"yes" if letter in self.blocked else b"no"))
+        return heard
+
+    def can_time_out(self, letter):
+        """Whether the last command of a blocked connection names a time: all of them write 0 for none."""
+        return b"0" not in self.last_sent[letter]
 
     def close(self):
+        """Ends the connections; who was blocked is in nobody's way afterwards."""
         for connection in self.connections.values():
             connection.close()
+        if not self.server.is_proxy:
+            quiet.await_gone(self.control, set(self.ids.values()))
         self.control.close()
 
 
-def _drained(connection):
-    """All complete replies that are here; ends with CLOSED if the peer closed."""
+def _taken(connection):
+    """The complete replies in the connection's buffer; ends with CLOSED if the peer closed."""
     replies = []
-    if getattr(connection, "finished", False):
-        return replies
-    closed = False
-    try:
-        while True:
-            connection.receive_some(0)
-    except Silent:
-        pass
-    except Closed:
-        closed = True
     while connection.buf:
         try:
             reply, end = parse(connection.buf, 0)
-        except Exception:
+        except (Incomplete, Malformed, ValueError):
             break
         del connection.buf[:end]
         fed = FEED.match(reply[1]) if reply[0] == "+" else None
-        if fed is None:
-            replies.append(reply)
-        elif not OURS.search(reply[1]):
-            replies.append(("+", fed.group(1) + b" " + fed.group(2)))
-    if closed:
-        connection.finished = True
+        replies.append(reply if fed is None else ("+", fed.group(1) + b" " + fed.group(2)))
+    if connection.finished and not connection.end_told:
+        connection.end_told = True
         replies.append(CLOSED)
     return replies
 
@@ -199,13 +180,14 @@ def play(script, reference, other, resp_version):
     """
     ours, theirs = Stage(reference, resp_version), Stage(other, resp_version)
     agreed, mismatches = 0, []
+    last_sleep = max((at for at, line in enumerate(script) if line.startswith("sleep ")), default=-1)
     try:
-        for line in script:
+        for at, line in enumerate(script):
             if line[1:2] == "?":
                 if line[0] in ours.blocked:
                     continue
                 line = line.replace("?", ":", 1)
-            our_heard, their_heard = _step(ours, theirs, line)
+            our_heard, their_heard = _step(ours, theirs, line, at < last_sleep)
             for letter in sorted(set(our_heard) | set(their_heard)):
                 a, b = our_heard.get(letter, []), their_heard.get(letter, [])
                 if _agree(ours, letter, a, b):
@@ -220,24 +202,16 @@ def play(script, reference, other, resp_version):
         theirs.close()
 
 
-def _step(ours, theirs, line):
+def _step(ours, theirs, line, sleep_follows):
+    """What every connection hears after a line, on both servers."""
     if line.startswith("sleep "):
         time.sleep(int(line.split()[1]) / 1000)
-        our_heard = ours.heard()
-        return our_heard, theirs.await_counts({k: len(v) for k, v in our_heard.items()})
-    letter = ours.send(line)
-    theirs.send(line)
-    ours.settle(letter)
+    else:
+        ours.send(line)
+        theirs.send(line)
     our_heard = ours.heard()
-    their_heard = theirs.await_counts({k: len(v) for k, v in our_heard.items()})
-    if not our_heard.get(letter):
-        theirs.settle(letter)
-        late = theirs.await_counts({})
-        their_heard = {k: their_heard.get(k, []) + late.get(k, []) for k in {*their_heard, *late}}
-    theirs.await_blocked(ours.blocked_clients())
-    for stage, heard in ((ours, our_heard), (theirs, their_heard)):
-        stage.blocked = {each for each in {*stage.blocked, letter} if not heard.get(each)}
-    return our_heard, their_heard
+    patient = {letter for letter in ours.blocked if sleep_follows and ours.can_time_out(letter)}
+    return our_heard, theirs.heard_like({k: len(v) for k, v in our_heard.items()}, ours.blocked, patient)
 
 
 def _agree(stage, letter, ours, theirs):

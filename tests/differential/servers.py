@@ -13,11 +13,13 @@ import time
 
 from resp import Closed, Connection, Silent
 
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 60.0
 
 
 class Server:
     """A server process that this run owns."""
+
+    is_proxy = False
 
     def __init__(self, name, argv, port):
         self.name = name

@@ -5,16 +5,11 @@ for byte, and so is whether the server closes the connection.
 """
 
 import random
-import select
-import socket
 import time
 
-from resp import encode
+import quiet
+from resp import Closed, Connection, encode
 
-# The reference is idle that long when it has said all.
-IDLE_S = 0.25
-# The others get that long for what the reference said.
-PATIENCE_S = 2.0
 SPLIT_CASES = 40
 
 PING = encode([b"PING"])
@@ -129,67 +124,58 @@ UNMARKED = {"inline too long"}
 class Exchange:
     """One case on one server."""
 
-    def __init__(self, port, chunks, opening, mark):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=5)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.data = b""
-        self.closed = False
+    def __init__(self, server, chunks, opening, mark):
+        self.server = server
+        self.control = Connection(server.port)
+        self.control.call("FLUSHALL")
+        self.connection = Connection(server.port)
+        self.id = self.connection.call("CLIENT", "ID")[1]
         if opening:
-            self.sock.sendall(opening)
-            self._read_until_idle(0.5, stop=b"*0\r\n")
-            self.data = b""
+            self.connection.call(*opening)
         try:
             for chunk in chunks:
-                self.sock.sendall(chunk)
+                self.connection.send(chunk)
                 if len(chunks) > 3:
                     time.sleep(0.0003)
-            self.sock.sendall(mark)
-        except (BrokenPipeError, ConnectionResetError):
+            self.connection.send(mark)
+        except Closed:
             pass
 
-    def settled(self, length):
-        """What the server says until the mark comes back, it closes or falls silent.
+    def said(self, expected):
+        """All that the server says, and whether it closes.
 
-        `length` is how many bytes the reference said, None for the reference.
+        `expected` is how many bytes the reference said and whether it closed, None for the reference.
         """
-        idle_s = IDLE_S
-        if length is not None and length[0] > 0:
-            deadline = time.monotonic() + PATIENCE_S
-            while not self.closed and len(self.data) < length[0] and time.monotonic() < deadline:
-                self._read(0.05)
-            idle_s = PATIENCE_S if length[1] else 0.01
-        if not self.closed and not self.data.endswith(MARK_REPLY):
-            self._read_until_idle(idle_s, stop=MARK_REPLY)
-        self.sock.close()
-        return self.data, self.closed
+        deadline = time.monotonic() + quiet.PATIENCE_S
+        data = self.connection.buf
+        while not self.connection.finished and time.monotonic() < deadline:
+            quiet.await_bytes(self.connection, 0.001)
+            enough = expected is None or (len(data) >= expected[0] and not expected[1])
+            if data.endswith(MARK_REPLY) or (enough and self._is_quiet()):
+                break
+        self.connection.close()
+        self.control.close()
+        return bytes(data), self.connection.finished
 
-    def _read_until_idle(self, idle_s, stop):
-        while not self.closed and not self.data.endswith(stop):
-            if not self._read(idle_s):
-                return
-
-    def _read(self, timeout_s):
-        """Takes what comes in time; a reset after an answer is a close."""
-        if not select.select([self.sock], [], [], timeout_s)[0]:
-            return False
-        try:
-            data = self.sock.recv(1 << 18)
-        except ConnectionResetError:
-            data = b""
-        self.data += data
-        self.closed = not data
-        return True
+    def _is_quiet(self):
+        """Whether nothing more comes: nobody is blocked, all was read and all that was written is here."""
+        if self.server.is_proxy:
+            self.control.call("PING")
+            self.control.call("PING")
+            quiet.take_all(self.connection)
+            return True
+        return not quiet.await_quiet(self.control, {self.id: self.connection})
 
 
 def run(reference, others, resp_version, seed, report):
     """Runs every case; returns how many agreed and the names that did not."""
-    opening = encode([b"HELLO", b"3"]) if resp_version == 3 else b""
+    opening = ["HELLO", "3"] if resp_version == 3 else []
     agreed, failures = 0, []
     for name, chunks in {**CASES, **split_cases(seed)}.items():
         mark = b"" if name in UNMARKED else MARK
-        expected = _once(reference, chunks, opening, mark, None)
+        expected = Exchange(reference, chunks, opening, mark).said(None)
         for other in others:
-            got = _once(other, chunks, opening, mark, (len(expected[0]), expected[1]))
+            got = Exchange(other, chunks, opening, mark).said((len(expected[0]), expected[1]))
             if _same(name, expected, got):
                 agreed += 1
                 continue
@@ -203,14 +189,6 @@ def run(reference, others, resp_version, seed, report):
                 f"  other:     {_from(got[0], expected[0])} closed={got[1]}"
             )
     return agreed, failures
-
-
-def _once(server, chunks, opening, mark, expected):
-    with_flush = socket.create_connection(("127.0.0.1", server.port))
-    with_flush.sendall(encode([b"FLUSHALL"]))
-    with_flush.recv(100)
-    with_flush.close()
-    return Exchange(server.port, chunks, opening, mark).settled(expected)
 
 
 def _same(name, expected, got):

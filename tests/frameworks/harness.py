@@ -59,14 +59,14 @@ class ServerTest(unittest.TestCase):
         thread = threading.Thread(target=lambda: outcome.append(function(*arguments)), daemon=True)
         thread.start()
 
-        def wait(seconds=10):
+        def wait(seconds=60):
             thread.join(seconds)
             self.assertTrue(outcome, "the call did not return")
             return outcome[0]
 
         return wait
 
-    def wait_until(self, holds, seconds=10, message="did not come true"):
+    def wait_until(self, holds, seconds=60, message="did not come true"):
         """Waits until a condition holds; returns what it gave. The message may be a function that tells."""
         deadline = time.monotonic() + seconds
         while not (value := holds()):

@@ -1,7 +1,5 @@
 """Where queue servers break: each shape was a defect of some server, and loses or strands jobs."""
 
-import time
-
 import redis
 
 from harness import ServerTest
@@ -22,9 +20,7 @@ class Queues(ServerTest):
     def test_replies_before_a_blocking_command_are_not_held_back(self):
         wire = self.wire()
         wire.send(*[("SET", key, "v") for key in SPREAD], ("BLPOP", "empty", "0"))
-        begun = time.monotonic()
         self.assertEqual([wire.reply() for _ in SPREAD], ["OK"] * len(SPREAD))
-        self.assertLess(time.monotonic() - begun, 1)
         self.client.rpush("empty", "x")
         self.assertEqual(wire.reply(), ["empty", "x"])
 
@@ -122,27 +118,27 @@ class Queues(ServerTest):
         waiting, pusher = self.wire(), self.wire()
         waiting.send(("BLPOP", "paused", "10"))
         self.wait_blocked(1)
-        self.client.client_pause(400, all=False)
-        begun = time.monotonic()
+        self.client.client_pause(1_000_000, all=False)
         pusher.send(("LPUSH", "paused", "x"))
+        # Both wait, and others are served, until the pause ends.
+        self.wait_blocked(2)
         self.assertIsNone(self.client.get("anything"))
-        self.assertLess(time.monotonic() - begun, 0.3)
+        self.assertEqual(self.client.exists("paused"), 0)
+        self.client.client_unpause()
         self.assertEqual(waiting.reply(), ["paused", "x"])
-        self.assertGreater(time.monotonic() - begun, 0.3)
         self.assertEqual(pusher.reply(), 1)
 
     def test_a_slow_subscriber_parks_no_publisher(self):
         slow = self.wire()
         self.assertEqual(slow.call("SUBSCRIBE", "loud"), ["subscribe", "loud", 1])
         payload = "x" * 10_000
-        begun = time.monotonic()
+        publisher = self.connect(socket_timeout=60)
         for _ in range(20):
-            with self.client.pipeline(transaction=False) as pipe:
+            with publisher.pipeline(transaction=False) as pipe:
                 for _ in range(100):
                     pipe.publish("loud", payload)
                 pipe.execute()
-        self.assertLess(time.monotonic() - begun, 20)
-        self.assertTrue(self.client.ping())
+        self.assertTrue(publisher.ping())
 
     def test_publish_and_subscribe_on_one_connection(self):
         wire = self.wire()
@@ -201,10 +197,9 @@ class BadClients(ServerTest):
                 deaf.socket.send(request)
         except BlockingIOError:
             pass
-        begun = time.monotonic()
+        other = self.connect(socket_timeout=60)
         for number in range(200):
-            self.client.set(f"fine{number}", number)
-        self.assertLess(time.monotonic() - begun, 5)
+            other.set(f"fine{number}", number)
 
     def test_too_long_an_inline_request(self):
         wire = Wire(self.server)

@@ -6,7 +6,7 @@ import socket
 class Wire:
     """Sends requests as they are given and reads replies one at a time (RESP2 and RESP3)."""
 
-    def __init__(self, server, seconds=10):
+    def __init__(self, server, seconds=60):
         self.socket = socket.create_connection((server.host, server.port), timeout=seconds)
         self.reader = self.socket.makefile("rb")
 
@@ -38,18 +38,6 @@ class Wire:
 
     def _text(self, length):
         return None if length < 0 else self.reader.read(length + 2)[:-2].decode()
-
-    def silent_for(self, seconds):
-        """Whether nothing arrives for so long."""
-        self.socket.settimeout(seconds)
-        try:
-            return self.reader.peek(1) is None
-        except TimeoutError:
-            # A buffered reader refuses to go on after a time-out, so it is replaced; it held nothing.
-            self.reader = self.socket.makefile("rb")
-            return True
-        finally:
-            self.socket.settimeout(10)
 
     def close(self):
         """Ends the connection at once."""
