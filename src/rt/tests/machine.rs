@@ -104,7 +104,7 @@ impl Lines {
                 self.post(ShardId(number(1) as u16), Lane::Request, &message);
             }
             "flood" => {
-                for message in 0..number(2) {
+                for message in number(2)..number(3) {
                     self.post(ShardId(number(1) as u16), Lane::Request, &format!("flood {message}"));
                 }
                 self.say(conn, b"flooding\n");

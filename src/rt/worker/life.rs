@@ -17,7 +17,7 @@ use crate::rt::mesh::Arrival;
 use crate::rt::token::Op;
 
 /// How often connections that end are looked at: those that took nothing since are given up.
-const LINGER_US: u64 = if cfg!(test) { 300_000 } else { 5_000_000 };
+const LINGER_US: u64 = if cfg!(test) { 1_000_000 } else { 5_000_000 };
 
 impl<M: Machine> Worker<M> {
     /// Begins to serve a connection that was accepted.
