@@ -91,6 +91,7 @@ impl Search<'_> {
             .collect();
         candidates.into_iter().any(|client| self.take(at, client, state))
             || state.paid().any(|paid| self.from(at, &paid))
+            || state.expired().any(|expired| self.from(at, &expired))
     }
 
     fn only_unanswered_left(&self, at: &[usize]) -> bool {
@@ -105,7 +106,7 @@ impl Search<'_> {
         let mut further = at.to_vec();
         further[client] += 1;
         let mut after = state.clone();
-        let result = after.apply(&event.op);
+        let result = after.apply(event.client, &event.op);
         match (&event.answered, result) {
             (Some((_, Value::Nil)), None) if state.may_time_out(&event.op) => self.from(&further, state),
             (Some((_, answer)), Some(result)) if *answer == result => self.from(&further, &after),

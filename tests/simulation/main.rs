@@ -4,13 +4,14 @@
 mod departures;
 mod history;
 mod memory;
+mod mixed;
 mod model;
 mod reply;
 mod streams;
 mod workload;
 mod world;
 
-use workload::{Run, Shape, run};
+use workload::{Kind, Run, Shape, run};
 use world::Fault;
 
 fn seeds(default: u64) -> std::ops::Range<u64> {
@@ -27,8 +28,7 @@ fn shape(seed: u64) -> Shape {
         clients: 2 + (seed / 8 % 4) as usize,
         operations: 40,
         disconnects: seed.is_multiple_of(3),
-        streams: false,
-        pipelines: false,
+        kind: Kind::Plain,
         fault: Fault::None,
     }
 }
@@ -66,7 +66,7 @@ fn every_history_is_strictly_serializable() {
 #[test]
 fn every_history_of_streams_is_strictly_serializable() {
     let with_streams = |seed| Shape {
-        streams: true,
+        kind: Kind::Streams,
         ..shape(seed)
     };
     for seed in seeds(5_000) {
@@ -81,7 +81,7 @@ fn every_history_of_streams_is_strictly_serializable() {
 fn every_history_of_pipelines_is_strictly_serializable() {
     let with_pipelines = |seed| Shape {
         shards: 1 + (seed % 4) as u16,
-        pipelines: true,
+        kind: Kind::Pipelines,
         ..shape(seed)
     };
     let (mut groups, mut split) = (0, 0);
@@ -97,6 +97,20 @@ fn every_history_of_pipelines_is_strictly_serializable() {
         rare || groups > 0 && split > 0,
         "{groups} groups, {split} of them split"
     );
+}
+
+/// Everything at once: WATCH, expiry, SWAPDB, FLUSHALL, sorted sets, streams, blocking commands in scripts and transactions.
+#[test]
+fn every_mixed_history_is_strictly_serializable() {
+    let mixed = |seed| Shape {
+        kind: Kind::Mixed,
+        ..shape(seed)
+    };
+    for seed in seeds(5_000) {
+        if let Err(error) = check(seed, mixed(seed)) {
+            panic!("{error}");
+        }
+    }
 }
 
 /// The checker must see a world in which requests overtake each other.

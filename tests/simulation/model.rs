@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::mixed::Aside;
 use crate::reply::Value;
 use crate::streams::{self, Stream};
 
@@ -57,7 +58,7 @@ impl Op {
     pub fn waits_for(&self) -> &[String] {
         match self {
             Op::Plain(words) => match words[0].as_str() {
-                "BLPOP" | "BRPOP" => &words[1..words.len() - 1],
+                "BLPOP" | "BRPOP" | "BZPOPMIN" => &words[1..words.len() - 1],
                 "BLMOVE" => &words[1..2],
                 _ => &[],
             },
@@ -71,14 +72,16 @@ pub enum Stored {
     Text(String),
     List(VecDeque<String>),
     Stream(Stream),
+    /// By scores, each of which is there once.
+    Sorted(BTreeMap<u64, String>),
 }
 
 /// An element that was taken for a client which is gone: its key, whether it comes back at the left, and what it is.
 pub type Owed = (String, bool, String);
 
-/// All keys, and what is still to be put back.
+/// All keys, what is still to be put back, and the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct State(BTreeMap<String, Stored>, Vec<Owed>);
+pub struct State(pub BTreeMap<String, Stored>, pub Vec<Owed>, pub Aside);
 
 fn ok() -> Value {
     Value::Simple("OK".into())
@@ -90,9 +93,18 @@ fn wrong_type() -> Value {
 
 impl State {
     /// Runs an operation; `None` when it would wait.
-    pub fn apply(&mut self, op: &Op) -> Option<Value> {
+    pub fn apply(&mut self, client: usize, op: &Op) -> Option<Value> {
         match op {
+            Op::Plain(words) if words[0] == "WATCH" => {
+                self.watch(client, &words[1..]);
+                Some(ok())
+            }
+            Op::Plain(words) if words[0] == "UNWATCH" => {
+                self.unwatch(client);
+                Some(ok())
+            }
             Op::Plain(words) => self.command(words),
+            Op::Block(_) if self.unwatch(client) => Some(Value::Nil),
             Op::Block(commands) => Some(Value::Array(
                 commands
                     .iter()
@@ -107,9 +119,12 @@ impl State {
         let (Op::Plain(words), Value::Array(items)) = (op, reply) else {
             return None;
         };
-        let (true, [Value::Bulk(key), Value::Bulk(item)]) = (["BLPOP", "BRPOP"].contains(&&*words[0]), &**items) else {
+        let [Value::Bulk(key), Value::Bulk(item), ..] = &**items else {
             return None;
         };
+        if !["BLPOP", "BRPOP", "BZPOPMIN"].contains(&&*words[0]) {
+            return None;
+        }
         let mut state = self.clone();
         state.1.push((key.clone(), words[0] == "BLPOP", item.clone()));
         Some(state)
@@ -120,7 +135,13 @@ impl State {
         (0..self.1.len()).map(|at| {
             let mut state = self.clone();
             let (key, left, item) = state.1.remove(at);
-            state.push(&key, left, &item);
+            let words = match item.strip_prefix('m') {
+                Some(score) => ["ZADD", &key, score, &item].map(str::to_owned).to_vec(),
+                None => [if left { "LPUSH" } else { "RPUSH" }, &key, &item]
+                    .map(str::to_owned)
+                    .to_vec(),
+            };
+            state.command(&words);
             state
         })
     }
@@ -133,10 +154,17 @@ impl State {
                 && op
                     .waits_for()
                     .iter()
-                    .all(|key| !matches!(self.0.get(key), Some(Stored::List(_))))
+                    .all(|key| !matches!(self.0.get(key), Some(Stored::List(_) | Stored::Sorted(_))))
     }
 
     fn command(&mut self, words: &[String]) -> Option<Value> {
+        match words[0].as_str() {
+            "EVAL" => Some(self.script(words)),
+            _ => self.noting(words, |state| state.run(words)),
+        }
+    }
+
+    fn run(&mut self, words: &[String]) -> Option<Value> {
         let word = |at: usize| words[at].as_str();
         Some(match word(0) {
             "SET" => {
@@ -163,6 +191,7 @@ impl State {
             },
             "FLUSHALL" => {
                 self.0.clear();
+                self.2.other.clear();
                 ok()
             }
             "DBSIZE" => Value::Int(self.0.len() as i64),
@@ -196,8 +225,7 @@ impl State {
             }
             "XREAD" | "XREADGROUP" => return streams::read(words, &mut self.0),
             name if name.starts_with('X') => streams::run(words, &mut self.0),
-            "EVAL" => self.script(words),
-            other => panic!("the model does not know {other}"),
+            _ => return self.mixed(words),
         })
     }
 

@@ -8,6 +8,18 @@ use crate::history::Event;
 use crate::model::{COLLECTING, Op, RAISING};
 use crate::world::{Fault, World};
 
+/// What the operations are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Lists and strings.
+    Plain,
+    Streams,
+    /// Many commands at a time, most of them on one key.
+    Pipelines,
+    /// Everything, with WATCH, expiry and two databases.
+    Mixed,
+}
+
 /// What a run looks like.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
@@ -15,10 +27,7 @@ pub struct Shape {
     pub clients: usize,
     pub operations: usize,
     pub disconnects: bool,
-    /// Whether the operations are on streams instead of lists and strings.
-    pub streams: bool,
-    /// Whether clients send many commands at a time, most of them on one key.
-    pub pipelines: bool,
+    pub kind: Kind,
     pub fault: Fault,
 }
 
@@ -39,7 +48,7 @@ fn numbers(rng: &mut Rng) -> String {
 }
 
 /// A command on one or several keys; `serial` makes every stored value unique.
-fn command(rng: &mut Rng, serial: &mut u64) -> String {
+pub fn command(rng: &mut Rng, serial: &mut u64) -> String {
     *serial += 1;
     let value = *serial;
     match rng.below(24) {
@@ -165,7 +174,7 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     let mut idle_rounds = 0;
     loop {
         for (client, driver) in drivers.iter_mut().enumerate() {
-            drive(&mut world, client, driver, &mut rng, &mut serial, shape);
+            drive(&mut world, client, driver, &mut rng, &mut serial, shape.kind);
         }
         if shape.disconnects && rng.chance(1, 400) {
             world.disconnect(rng.below(shape.clients as u64) as usize);
@@ -193,8 +202,11 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     let audit = (0..LISTS)
         .map(|at| format!("LRANGE l{at} 0 -1"))
         .chain((0..TEXTS).map(|at| format!("GET t{at}")))
-        .chain((0..crate::streams::STREAMS).flat_map(|at| [format!("XRANGE s{at} - +"), format!("XPENDING s{at} g")]));
-    for line in audit {
+        .chain((0..crate::streams::STREAMS).flat_map(|at| [format!("XRANGE s{at} - +"), format!("XPENDING s{at} g")]))
+        .chain((0..crate::mixed::SORTED).map(|at| format!("ZPOPMIN z{at}")));
+    // All that expires does so first.
+    world.pass_time(10_000_000);
+    for line in std::iter::once("ECHO late".to_owned()).chain(audit) {
         let op = Op::plain(&line);
         world.send(auditor, &op.encode());
         drivers[auditor].sent.push_back(Pending {
@@ -219,17 +231,18 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     })
 }
 
-fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, serial: &mut u64, shape: Shape) {
+fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, serial: &mut u64, kind: Kind) {
     if driver.left == 0 || !driver.sent.is_empty() || world.clients[client].is_closed() || !rng.chance(1, 4) {
         return;
     }
-    let deepest = if shape.pipelines { 10 } else { 4 };
+    let deepest = if kind == Kind::Pipelines { 10 } else { 4 };
     let depth = 1 + rng.below(deepest).min(driver.left as u64 - 1);
     for _ in 0..depth {
-        let op = match shape {
-            Shape { streams: true, .. } => crate::streams::operation(rng, serial),
-            Shape { pipelines: true, .. } => short_operation(rng, serial),
-            _ => operation(rng, serial),
+        let op = match kind {
+            Kind::Plain => operation(rng, serial),
+            Kind::Streams => crate::streams::operation(rng, serial),
+            Kind::Pipelines => short_operation(rng, serial),
+            Kind::Mixed => crate::mixed::operation(rng, serial),
         };
         world.send(client, &op.encode());
         driver.sent.push_back(Pending {
