@@ -151,6 +151,7 @@ impl Node {
             && self.pause.is_none()
             && self.shared.registry.slow.is_empty()
             && !self.shard.is_over_limit()
+            && !self.shard.is_over_limit()
     }
 
     /// Collects the requests at the front of `following` that can be in a group with `first`; answers how many bytes they take.

@@ -275,11 +275,7 @@ impl Log {
                         Trim::MinId(min) => id < min,
                     };
                     left -= u64::from(goes);
-                    if let Some(told) = told
-                        && goes
-                    {
-                        told.push(id);
-                    }
+                    told.iter_mut().filter(|_| goes).for_each(|told| told.push(id));
                     goes
                 };
                 self.len -= self.change(first, |node| node.delete_while(first, chosen)) as u64;

@@ -149,10 +149,9 @@ impl Production {
     /// Bytes on the heap; O(producers).
     pub fn heap_bytes(&self) -> usize {
         let slot = size_of::<(i64, Token)>() + size_of::<(Token, StreamId)>() + 1;
-        let of = |(name, producer): (&Box<[u8]>, &Producer)| {
-            good_size(name.len()) + size_of::<Producer>() + producer.token_bytes + producer.order.capacity() * slot
-        };
-        self.producers.iter().map(of).sum()
+        let names = self.producers.keys().map(|name| good_size(name.len()));
+        let of = |producer: &Producer| size_of::<Producer>() + producer.token_bytes + producer.order.capacity() * slot;
+        names.sum::<usize>() + self.producers.values().map(of).sum::<usize>()
     }
 }
 
