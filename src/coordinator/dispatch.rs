@@ -136,7 +136,6 @@ impl Node {
             // What follows replies in flight must be for the same shard, and its reply must come from there too.
             let joins = matches!(admitted, Ok(command) if conn.session.multi.is_none()
                 && !self.is_held_back(conn, command)
-                && !self.shard.is_over_limit()
                 && !(self.shard.is_over_limit() && takes_memory(conn, command))
                 && matches!(self.target(command, args), Target::One(target) if target == shard));
             let (true, Ok(command)) = (joins, admitted) else {
