@@ -84,6 +84,8 @@ fn read_tree(root: &Path) -> Vec<Source> {
                 ) {
                     pending.push(path);
                 }
+            } else if name == "package-lock.json" {
+                // Written by npm.
             } else if let Ok(text) = fs::read_to_string(&path) {
                 let relative = path.strip_prefix(root).expect("the walk stays below the root");
                 sources.push(Source::new(&relative.to_string_lossy(), &text));
