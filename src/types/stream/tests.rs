@@ -1,5 +1,6 @@
 //! The structure against plain maps, and its promises on memory.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -226,6 +227,14 @@ proptest! {
             });
             let want: Vec<StreamId> = model.range(id(from)..).filter(|(_, age)| **age <= until).map(|(id, _)| *id).collect();
             prop_assert_eq!(old, want);
+            let mut least = Vec::new();
+            let _all = tree.least(until, &mut |id, age| {
+                least.push((age.0, id));
+                Flow::Continue(())
+            });
+            let mut want: Vec<(u64, StreamId)> = model.iter().filter(|(_, age)| **age <= until).map(|(id, age)| (*age, *id)).collect();
+            want.sort_unstable();
+            prop_assert_eq!(least, want);
             let behind = model.range(id(from)..).filter(|(at, _)| **at > id(from)).map(|(_, age)| *age).min();
             prop_assert_eq!(tree.summary_after(id(from)), behind);
             prop_assert_eq!(tree.floor(id(from)).map(|(id, _)| id), model.range(..=id(from)).next_back().map(|(id, _)| *id));
@@ -245,7 +254,9 @@ proptest! {
     fn a_group_knows_what_is_pending_for_whom(steps in prop::collection::vec((0..5u8, 0..300u64, 0..4usize, 0..100u64), 1..400)) {
         let mut group = Group::new(StreamId::MIN, None);
         let mut model: BTreeMap<StreamId, (usize, u64, u64)> = BTreeMap::new();
-        let names = ["ann", "bob", "cid", "dot"];
+        // The last one is nobody, who owns what was released.
+        let names = ["ann", "bob", "cid", "dot", ""];
+        let mut turn = 0;
         for (step, at, who, time) in steps {
             let at = id(at);
             let consumer = group.find(names[who].as_bytes());
@@ -263,6 +274,11 @@ proptest! {
                     prop_assert_eq!(removed, consumer.map(|_| held));
                     model.retain(|_, (owner, _, _)| *owner != who);
                 }
+                _ if time < 60 => {
+                    turn += 1;
+                    group.release(at, time);
+                    model.insert(at, (4, turn, time));
+                }
                 _ => {}
             }
         }
@@ -272,8 +288,18 @@ proptest! {
             shown.push((id, group.name(pending.consumer()).to_vec(), pending.time_ms(), pending.count()));
             Flow::Continue(())
         });
-        let want = model.iter().map(|(id, (who, time, count))| (*id, names[*who].as_bytes().to_vec(), *time, *count));
+        let told = |who: usize, time: u64| if who == 4 { 0 } else { time };
+        let want = model.iter().map(|(id, (who, time, count))| (*id, names[*who].as_bytes().to_vec(), told(*who, *time), *count));
         prop_assert_eq!(shown, want.collect::<Vec<_>>());
+        prop_assert_eq!(group.released_len(), model.values().filter(|(who, _, _)| *who == 4).count());
+        let mut oldest = Vec::new();
+        group.oldest(70, &mut |id, _| {
+            oldest.push(id);
+            Flow::Continue(())
+        });
+        let mut want: Vec<(u64, StreamId)> = model.iter().filter(|(_, (_, time, _))| *time <= 70).map(|(id, (_, time, _))| (*time, *id)).collect();
+        want.sort_unstable();
+        prop_assert_eq!(oldest, want.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
         for (who, name) in names.iter().enumerate() {
             let Some(consumer) = group.find(name.as_bytes()) else { continue };
             let mut own = Vec::new();
@@ -301,6 +327,65 @@ impl Item for Age {
     fn join(one: u64, other: u64) -> u64 {
         one.min(other)
     }
+}
+
+thread_local! {
+    static LOOKS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// As [`Age`], and counts how often it is looked at.
+struct Looked(u64);
+
+impl Item for Looked {
+    type Summary = u64;
+
+    fn summary(&self) -> u64 {
+        LOOKS.set(LOOKS.get() + 1);
+        self.0
+    }
+
+    fn join(one: u64, other: u64) -> u64 {
+        one.min(other)
+    }
+}
+
+#[test]
+fn what_is_idle_is_found_without_looking_at_the_rest() {
+    let mut tree = Tree::default();
+    let count = 1_000_000;
+    // All are young but every ten thousandth.
+    let age = |at: u64| if at % 10_000 == 7_777 { at } else { 2_000_000 };
+    for at in 0..count {
+        tree.insert(id(at), Looked(age(at)));
+    }
+    let taken = |until: u64, wanted: usize| {
+        LOOKS.set(0);
+        let mut found = Vec::new();
+        let _ended = tree.least(until, &mut |id, _| {
+            found.push(id);
+            if found.len() < wanted {
+                Flow::Continue(())
+            } else {
+                Flow::Break(())
+            }
+        });
+        (found, LOOKS.get())
+    };
+    // Each of them may be in another leaf, of at most 64 items.
+    let (found, looks) = taken(1_500_000, 10);
+    assert_eq!(found, (0..10).map(|at| id(at * 10_000 + 7_777)).collect::<Vec<_>>());
+    assert!(looks <= 10 * 64, "{looks}");
+    let (found, looks) = taken(1_500_000, 1000);
+    assert!(found.len() == 100 && looks <= 100 * 64, "{looks}");
+    assert_eq!(taken(1_000, 1000), (Vec::new(), 0));
+    LOOKS.set(0);
+    let mut found = Vec::new();
+    let _ended = tree.walk(id(500_000), &|age| age < 1_500_000, &mut |id, _| {
+        found.push(id);
+        Flow::Break(())
+    });
+    assert_eq!(found, [id(507_777)]);
+    assert!(LOOKS.get() <= 2 * 64, "{}", LOOKS.get());
 }
 
 #[test]

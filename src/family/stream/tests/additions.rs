@@ -154,9 +154,9 @@ fn only_whole_nodes_are_trimmed_approximately() {
     bench.check_script(
         r"
         xtrim s maxlen ~ 6 acked limit 10 => :9| ! xtrim s
-        xtrim s maxlen ~ 6 acked => :20| ! xtrim s
-        xlen s => :6|
-        xtrim s maxlen ~ 0 acked => :5| ! xtrim s
+        xtrim s maxlen ~ 6 acked => :10| ! xtrim s
+        xlen s => :16|
+        xtrim s maxlen ~ 0 acked => :15| ! xtrim s
         xrange s - + => *1|*2|$3|5-0|*2|$1|f|$1|v|
         xack s g 5-0 => :1|
         xtrim s minid ~ 6 acked => :1| ! xtrim s
