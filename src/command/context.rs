@@ -196,7 +196,7 @@ impl Keys<'_> {
     /// As [`Keys::get`], counted as a hit or miss in the statistics: for commands that only read.
     pub fn lookup(&mut self, key: &[u8]) -> Option<&Entry> {
         let found = self.find_used(key);
-        self.counted(found)
+        self.counted(key, found)
     }
 
     /// The string at `key`, for a command that only reads; an error when it is something else.
@@ -207,17 +207,35 @@ impl Keys<'_> {
         }
     }
 
+    /// As [`Keys::lookup_string`] for a stream.
+    pub fn lookup_stream(&mut self, key: &[u8]) -> Result<Option<&Stream>, Error> {
+        match self.lookup(key) {
+            None => Ok(None),
+            Some(entry) => entry.stream().map(Some).ok_or(Error::WrongType),
+        }
+    }
+
     /// As [`Keys::lookup`] for commands that only look at a key from outside, which is no use of it.
     pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
         let found = self.find(key);
-        self.counted(found)
+        self.counted(key, found)
     }
 
-    fn counted(&mut self, found: Result<Place, u64>) -> Option<&Entry> {
-        let Ok(place) = found else {
+    /// As [`Keys::inspect`], and nobody is told of a key that is not there.
+    pub fn inspect_quietly(&mut self, key: &[u8]) -> Option<&Entry> {
+        let Ok(place) = self.find(key) else {
             self.effects.misses += 1;
             return None;
         };
+        self.effects.hits += 1;
+        Some(self.space.db(self.db).at(place))
+    }
+
+    fn counted(&mut self, key: &[u8], found: Result<Place, u64>) -> Option<&Entry> {
+        if found.is_err() {
+            self.effects.missed(self.db, key);
+        }
+        let place = found.ok()?;
         self.effects.hits += 1;
         Some(self.space.db(self.db).at(place))
     }
@@ -228,7 +246,7 @@ impl Keys<'_> {
         if let Ok(place) = found {
             self.use_at(place);
         }
-        self.counted(found).is_some()
+        self.counted(key, found).is_some()
     }
 
     /// Sets what is recorded of the use of a key, as [`crate::keyspace::access`] has it.
@@ -247,8 +265,10 @@ impl Keys<'_> {
     /// As [`Keys::get_mut`], counted as a hit or miss in the statistics: for commands that read and may keep what they found out.
     pub fn lookup_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
         let place = self.find_used(key).ok();
-        self.effects.hits += u64::from(place.is_some());
-        self.effects.misses += u64::from(place.is_none());
+        match place {
+            Some(_) => self.effects.hits += 1,
+            None => self.effects.missed(self.db, key),
+        }
         place.map(|place| self.selected().at_mut(place))
     }
 
@@ -263,6 +283,7 @@ impl Keys<'_> {
 
     /// Puts in an entry whose key is not there.
     fn insert_new(&mut self, hash: u64, mut entry: Entry) -> Place {
+        self.effects.tell(self.db, entry.key(), Class::New, "new");
         entry.set_access(self.accesses.first());
         self.selected().insert_new(hash, entry)
     }

@@ -4,30 +4,34 @@ use crate::base::hash::table_hash;
 use crate::base::id::DbIndex;
 
 use super::subscriptions::Shards;
+use crate::config::NotifyEvents;
 
-/// The class of a keyspace event (the letters of `notify-keyspace-events`).
+/// The class of a keyspace event, by the place of its letter among those of `notify-keyspace-events`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Class {
     /// `g`: DEL, EXPIRE, RENAME, ...
-    Generic,
+    Generic = 0,
     /// `$`: strings.
-    String,
+    String = 1,
     /// `l`: lists.
-    List,
+    List = 2,
     /// `s`: sets.
-    Set,
+    Set = 3,
     /// `h`: hashes.
-    Hash,
+    Hash = 4,
     /// `z`: sorted sets.
-    SortedSet,
+    SortedSet = 5,
     /// `x`: expired.
-    Expired,
+    Expired = 6,
     /// `e`: evicted.
-    Evicted,
+    Evicted = 7,
     /// `t`: streams.
-    Stream,
+    Stream = 8,
     /// `n`: new keys.
-    New,
+    New = 10,
+    /// `m`: keys that were read and are not there.
+    Miss = 13,
 }
 
 /// One change of one key.
@@ -99,6 +103,28 @@ impl Interest {
     }
 }
 
+/// What subscribers are to hear.
+#[derive(Clone, Debug)]
+pub enum Announcement {
+    /// A message of PUBLISH or SPUBLISH.
+    Message(Publication),
+    /// What happened to a key.
+    Event(Event),
+}
+
+/// What happened to a key, as keyspace notifications tell it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Where.
+    pub db: DbIndex,
+    /// To which key.
+    pub key: Box<[u8]>,
+    /// Of which class.
+    pub class: Class,
+    /// What.
+    pub name: &'static str,
+}
+
 /// A message, and who is to have it.
 #[derive(Clone, Debug)]
 pub struct Publication {
@@ -121,8 +147,10 @@ pub struct Effects {
     pub changes: Vec<Change>,
     /// How many changes were made, recorded or not (Valkey's `dirty`).
     pub dirty: u64,
-    /// Messages that PUBLISH inside the run asks to send.
-    pub publishes: Vec<Publication>,
+    /// Which events are told.
+    pub notify: NotifyEvents,
+    /// What subscribers are to hear, in order.
+    pub announcements: Vec<Announcement>,
     /// Lines for MONITOR of commands that scripts have run, when somebody monitors.
     pub shown: Vec<Box<[u8]>>,
     /// Keys that expired on access or by the cycle.
@@ -156,7 +184,32 @@ impl Effects {
         self.note(db, key, class, event, false);
     }
 
+    /// Records an event that is only told: it changes nothing that others may wait for.
+    #[inline]
+    pub fn tell(&mut self, db: DbIndex, key: &[u8], class: Class, event: &'static str) {
+        if self.notify.takes(class as u8) {
+            self.announce(db, key, class, event);
+        }
+    }
+
+    /// Records that a command which only reads has found no key.
+    pub fn missed(&mut self, db: DbIndex, key: &[u8]) {
+        self.misses += 1;
+        self.tell(db, key, Class::Miss, "keymiss");
+    }
+
+    #[cold]
+    fn announce(&mut self, db: DbIndex, key: &[u8], class: Class, name: &'static str) {
+        if !name.is_empty() {
+            let key = key.into();
+            self.announcements
+                .push(Announcement::Event(Event { db, key, class, name }));
+        }
+    }
+
+    #[inline]
     fn note(&mut self, db: DbIndex, key: &[u8], class: Class, event: &'static str, modified: bool) {
+        self.tell(db, key, class, event);
         if self.interest.wants(key) {
             self.changes.push(Change {
                 db,

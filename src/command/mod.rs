@@ -22,7 +22,7 @@ pub mod waiting;
 
 pub use args::{Args, Span};
 pub use context::{Caller, Context, Keys};
-pub use effects::{Change, Class, Effects, Publication};
+pub use effects::{Announcement, Change, Class, Effects, Event, Publication};
 pub use error::Error;
 pub use exec::{Attempt, Control, Exec, Program};
 pub use expiry::{ExpiryCondition, ExpiryForm};

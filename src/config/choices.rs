@@ -99,6 +99,8 @@ impl EvictionPolicy {
 /// The letters of `notify-keyspace-events`: classes that `A` stands for, then the others.
 const EVENT_LETTERS: &str = "g$lshzxetdnKEm";
 const ALL_CLASSES: u16 = 0b11_1111_1111;
+const KEYSPACE: u16 = 1 << 11;
+const KEYEVENT: u16 = 1 << 12;
 
 /// Which keyspace events are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,9 +112,20 @@ impl NotifyEvents {
         EVENT_LETTERS.find(letter).is_some_and(|bit| self.0 >> bit & 1 == 1)
     }
 
-    /// Whether anything at all can be published: a channel (`K` or `E`) and a class.
-    pub fn any(self) -> bool {
-        (self.has('K') || self.has('E')) && "g$lshzxetdnm".chars().any(|class| self.has(class))
+    /// Whether events of the class with this letter's place among all letters are published: by a channel (`K` or `E`) and the class.
+    #[inline]
+    pub fn takes(self, place: u8) -> bool {
+        self.0 >> place & 1 == 1 && self.0 & (KEYSPACE | KEYEVENT) != 0
+    }
+
+    /// Whether they are published by the channel of the key.
+    pub fn by_key(self) -> bool {
+        self.0 & KEYSPACE != 0
+    }
+
+    /// Whether they are published by the channel of the event.
+    pub fn by_event(self) -> bool {
+        self.0 & KEYEVENT != 0
     }
 
     fn parse(text: &str) -> Result<Self, ValueError> {
@@ -150,11 +163,11 @@ impl Typed for NotifyEvents {
     }
 }
 
-/// Checks `notify-keyspace-events`.
+/// Checks `notify-keyspace-events`; the letters stay as they are, since what CONFIG GET answers does not tell `n` beside `A`.
 pub fn notify_events(words: &[&str]) -> Result<Vec<String>, ValueError> {
     match words {
         [] => Ok(vec![String::new()]),
-        [letters] => NotifyEvents::parse(letters).map(|events| vec![events.text()]),
+        [letters] => NotifyEvents::parse(letters).map(|_| vec![(*letters).to_owned()]),
         _ => Err(ValueError::WordCount),
     }
 }

@@ -27,10 +27,10 @@ impl Node {
             timed_out(&mut tx.reply);
         }
         self.serve_waiters(&mut tx);
-        self.send_home(&mut tx, &waits);
         self.shard.effects.shown.append(&mut tx.effects.shown);
-        self.shard.effects.publishes.append(&mut tx.effects.publishes);
+        self.shard.effects.announcements.append(&mut tx.effects.announcements);
         self.tell_listeners(None);
+        self.send_home(&mut tx, &waits);
         match waits {
             Some((waiter, shards)) => self.block_after(&tx, waiter, shards),
             None if tx.unconfirmed > 0 => drop(self.transactions.insert(tx.id, tx)),

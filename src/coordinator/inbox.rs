@@ -53,7 +53,7 @@ impl Node {
         match message {
             Message::Everywhere { origin, command, words } => self.run_part(origin, command, batch.args(words)),
             Message::Subscription(subscription) => self.note_subscription(from, *subscription),
-            Message::Publish(published) => self.fan_out(&published, None),
+            Message::Publish(publication) => self.receive_message(from, &publication),
             Message::Feed(line) => self.feed_monitors(&line),
             Message::MakeRoom => {
                 let more = self.shard.make_room_for_others(&mut self.out);
@@ -134,7 +134,12 @@ impl Node {
                 *outstanding -= count;
                 self.put_conn(id, conn);
             }
-            Flow::Flight { .. } => self.ready(id, conn),
+            // What follows it runs after the rest of the batch: messages of the command that was answered come first.
+            Flow::Flight { .. } => {
+                conn.flow = Flow::Ready;
+                self.resumable.push_back(id);
+                self.put_conn(id, conn);
+            }
             // The client was killed meanwhile.
             _ => self.put_conn(id, conn),
         }

@@ -136,6 +136,8 @@ pub struct Node {
     pub(super) groups: slab::Slab<Box<Group>>,
     pub(super) spare_members: Vec<Members>,
     pub(super) listeners: Listeners,
+    /// How many messages this core has sent to itself that have not arrived.
+    pub(super) messages_to_self: usize,
     pub(super) roamers: Roamers,
     pub(super) deadlines: BTreeSet<(u64, ConnId)>,
     pub(super) pause: Option<Pause>,
@@ -194,6 +196,7 @@ impl Node {
             groups: slab::Slab::new(),
             spare_members: Vec::new(),
             listeners: Listeners::default(),
+            messages_to_self: 0,
             roamers: Roamers::default(),
             deadlines: BTreeSet::new(),
             pause: None,

@@ -6,9 +6,9 @@ use hashbrown::HashMap;
 
 use super::connection::{Connection, Flow};
 use super::node::Node;
-use crate::base::id::ConnId;
+use crate::base::id::{ConnId, DbIndex, ShardId};
 use crate::base::patterns::Patterns;
-use crate::command::{Publication, Topic};
+use crate::command::{Announcement, Publication, Topic};
 use crate::protocol::reply::{Reply, Resp};
 use crate::shard::message::Message;
 
@@ -96,7 +96,7 @@ impl Node {
         if !self.shard.effects.shown.is_empty() {
             self.show_called();
         }
-        if !self.shard.effects.publishes.is_empty() {
+        if !self.shard.effects.announcements.is_empty() {
             self.publish(current);
         }
     }
@@ -104,26 +104,77 @@ impl Node {
     /// Sends what has been published to every shard that listens: by the lane of replies, so that a client hears of what its command has
     /// published after the command's reply, wherever it ran.
     fn publish(&mut self, mut current: Option<Current<'_>>) {
-        let own = self.shard.id;
-        let mut publishes = std::mem::take(&mut self.shard.effects.publishes);
-        for publication in publishes.drain(..) {
-            // What runs on behalf of a connection of this core and nobody else's message precedes is delivered at once.
-            let direct = current.is_some() && self.out.replies(own).is_empty();
-            let shards = publication.shards.clone();
-            if direct && *shards == [own] {
-                self.fan_out(&publication, current.as_mut());
-                continue;
-            }
-            let publication = Arc::new(publication);
-            for shard in shards {
-                if shard == own && direct {
-                    self.fan_out(&publication, current.as_mut());
-                } else {
-                    self.out.reply(shard, Message::Publish(publication.clone()));
+        let mut announcements = std::mem::take(&mut self.shard.effects.announcements);
+        for announcement in announcements.drain(..) {
+            match announcement {
+                Announcement::Message(publication) => self.deliver_message(publication, current.as_mut()),
+                Announcement::Event(event) => {
+                    let notify = self.shard.config.notify_keyspace_events;
+                    if notify.by_key() {
+                        self.notify(
+                            "keyspace",
+                            event.db,
+                            &event.key,
+                            event.name.as_bytes(),
+                            current.as_mut(),
+                        );
+                    }
+                    if notify.by_event() {
+                        self.notify(
+                            "keyevent",
+                            event.db,
+                            event.name.as_bytes(),
+                            &event.key,
+                            current.as_mut(),
+                        );
+                    }
                 }
             }
         }
-        self.shard.effects.publishes = publishes;
+        self.shard.effects.announcements = announcements;
+    }
+
+    /// Publishes one half of a keyspace notification.
+    fn notify(&mut self, kind: &str, db: DbIndex, subject: &[u8], payload: &[u8], current: Option<&mut Current<'_>>) {
+        if self.shard.subscriptions.is_silent() {
+            return;
+        }
+        let channel = [format!("__{kind}@{}__:", db.0).as_bytes(), subject].concat();
+        let (shards, reached) = self.shard.subscriptions.audience(&channel, false);
+        if reached > 0 {
+            let publication = Publication {
+                channel: channel.into(),
+                payload: payload.into(),
+                sharded: false,
+                shards,
+            };
+            self.deliver_message(publication, current);
+        }
+    }
+
+    fn deliver_message(&mut self, publication: Publication, mut current: Option<&mut Current<'_>>) {
+        let own = self.shard.id;
+        // What runs on behalf of a connection of this core and nobody else's message precedes is delivered at once.
+        let direct = current.is_some() && self.messages_to_self == 0;
+        let shards = publication.shards.clone();
+        if direct && *shards == [own] {
+            return self.fan_out(&publication, current);
+        }
+        let publication = Arc::new(publication);
+        for shard in shards {
+            if shard == own && direct {
+                self.fan_out(&publication, current.as_deref_mut());
+            } else {
+                self.messages_to_self += usize::from(shard == own);
+                self.out.reply(shard, Message::Publish(publication.clone()));
+            }
+        }
+    }
+
+    /// A message has arrived.
+    pub(super) fn receive_message(&mut self, from: ShardId, publication: &Publication) {
+        self.messages_to_self -= usize::from(from == self.shard.id);
+        self.fan_out(publication, None);
     }
 
     /// Writes a message to this core's listeners: to those of the channel, then to those of matching patterns.

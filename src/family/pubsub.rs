@@ -2,7 +2,8 @@
 
 use crate::base::glob;
 use crate::command::{
-    Arg, Args, Arity, Command, Context, Control, Exec, Flags, Group, Key, KeyFlags, Publication, Ran, Topic,
+    Announcement, Arg, Args, Arity, Command, Context, Control, Exec, Flags, Group, Key, KeyFlags, Publication, Ran,
+    Topic,
 };
 
 const SUBSCRIBER: Flags = Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
@@ -113,12 +114,13 @@ fn spublish(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 fn publish_to(ctx: &mut Context<'_>, args: Args<'_>, sharded: bool) -> Ran {
     let (shards, reached) = ctx.subscriptions.audience(args.at(1), sharded);
     if reached > 0 {
-        ctx.keys.effects.publishes.push(Publication {
+        let publication = Publication {
             channel: args.at(1).into(),
             payload: args.at(2).into(),
             sharded,
             shards,
-        });
+        };
+        ctx.keys.effects.announcements.push(Announcement::Message(publication));
     }
     ctx.reply.count(reached);
     Ok(())

@@ -31,6 +31,7 @@ pub struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Builds the context of one run.
     pub fn context<'c>(&'c mut self, space: &'c mut Keyspace, asker: &Asker, reply: &'c mut Reply) -> Context<'c> {
+        self.effects.notify = self.config.notify_keyspace_events;
         let accesses = record_accesses(self.config, self.now, asker.no_touch, self.rng);
         Context {
             keys: Keys {

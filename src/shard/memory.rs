@@ -158,6 +158,7 @@ impl Shard {
             return false;
         };
         self.effects.evicted += 1;
+        self.effects.notify = self.config.notify_keyspace_events;
         self.effects.changed(db, entry.key(), Class::Evicted, "evicted");
         true
     }

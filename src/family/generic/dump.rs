@@ -162,6 +162,8 @@ fn restore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
             Value::String(bytes) if parse_i64(&bytes).is_some() => Entry::string(key, &bytes),
             value => Entry::new(key, value),
         };
+        // What was there is deleted, not overwritten: the key is new.
+        ctx.keys.take(key);
         ctx.keys.insert(entry.expiring(deadline));
         if let Some(access) = options.access(now, ctx.config) {
             ctx.keys.set_access(key, access);

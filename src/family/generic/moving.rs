@@ -154,11 +154,9 @@ fn move_key(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let moves = ctx.keys.get(key).is_some() && !exists(ctx, db, key);
     if moves {
         let entry = ctx.keys.take(key).expect("the key was there a moment ago");
+        ctx.in_db(db, |ctx| ctx.keys.insert(entry));
         ctx.keys.changed(key, Class::Generic, "move_from");
-        ctx.in_db(db, |ctx| {
-            ctx.keys.insert(entry);
-            ctx.keys.changed(key, Class::Generic, "move_to");
-        });
+        ctx.in_db(db, |ctx| ctx.keys.changed(key, Class::Generic, "move_to"));
     }
     ctx.reply.int(i64::from(moves));
     Ok(())

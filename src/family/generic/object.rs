@@ -95,7 +95,7 @@ const LFU_IS_ON: Error = Error::Text(
 );
 
 fn encoding(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    match ctx.keys.inspect(args.at(2)).map(|entry| entry.encoding()) {
+    match ctx.keys.inspect_quietly(args.at(2)).map(|entry| entry.encoding()) {
         Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
         None => ctx.reply.null(),
     }
@@ -104,7 +104,7 @@ fn encoding(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn freq(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let (now, how) = (ctx.keys.now_ms(), context::frequency(ctx.config));
-    match (ctx.keys.inspect(args.at(2)).map(|entry| entry.access()), how) {
+    match (ctx.keys.inspect_quietly(args.at(2)).map(|entry| entry.access()), how) {
         (None, _) => ctx.reply.null(),
         (Some(_), None) => return Err(LFU_IS_OFF),
         (Some(access), Some(how)) => ctx.reply.int(access::frequency(access, now, how).into()),
@@ -114,7 +114,7 @@ fn freq(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn idletime(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let now = ctx.keys.now_ms();
-    match ctx.keys.inspect(args.at(2)).map(|entry| entry.access()) {
+    match ctx.keys.inspect_quietly(args.at(2)).map(|entry| entry.access()) {
         None => ctx.reply.null(),
         Some(_) if ctx.config.maxmemory_policy.is_lfu() => return Err(LFU_IS_ON),
         Some(access) => ctx.reply.int(access::idle_s(access, now).into()),
@@ -123,7 +123,7 @@ fn idletime(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn refcount(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    match ctx.keys.inspect(args.at(2)) {
+    match ctx.keys.inspect_quietly(args.at(2)) {
         Some(_) => ctx.reply.int(1),
         None => ctx.reply.null(),
     }

@@ -47,7 +47,7 @@ fn usage(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         }
         at += 2;
     }
-    match ctx.keys.inspect(args.at(2)).map(|entry| entry.heap_bytes()) {
+    match ctx.keys.inspect_quietly(args.at(2)).map(|entry| entry.heap_bytes()) {
         Some(bytes) => ctx.reply.count(bytes),
         None => ctx.reply.null(),
     }

@@ -226,14 +226,16 @@ fn xread(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
     let reading = Reading::parse(args, false)?;
     let mut positions = smallvec::SmallVec::<[StreamId; 4]>::new();
     for (key, id) in reading.places() {
-        let stream = ctx.keys.stream(args.at(key))?;
+        let stream = ctx.keys.lookup_stream(args.at(key))?;
         positions.push(position(args, id, stream.map(|stream| &stream.log))?);
     }
     let mark = ctx.reply.len();
     let mut served = 0;
     for ((key, _), after) in reading.places().zip(positions) {
         let key = args.at(key);
-        let Some(stream) = ctx.keys.stream(key)? else { continue };
+        let Some(stream) = ctx.keys.lookup_stream(key)? else {
+            continue;
+        };
         let Some(from) = after.next().filter(|_| stream.log.has_after(after)) else {
             continue;
         };
@@ -318,7 +320,7 @@ fn xreadgroup(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
     let (name, consumer) = reading.group.expect("XREADGROUP is parsed with a group");
     let mut positions = smallvec::SmallVec::<[StreamId; 4]>::new();
     for (key, id) in reading.places() {
-        let stream = ctx.keys.stream(args.at(key))?;
+        let stream = ctx.keys.lookup_stream(args.at(key))?;
         if !stream.is_some_and(|stream| stream.groups.contains_key(name)) {
             return Err(no_key_or_group(
                 args.at(key),

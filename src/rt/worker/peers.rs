@@ -51,18 +51,16 @@ impl<M: Machine> Worker<M> {
         Ok(())
     }
 
-    /// Puts what the machine has for its peers into their lanes.
+    /// Puts what the machine has for its peers into their lanes. All replies come before all requests: published messages are among the replies,
+    /// and what a request has published elsewhere must not overtake them.
     pub(super) fn send_batches(&mut self) -> io::Result<()> {
         self.stalled = false;
-        for index in 0..self.mesh.doors().len() as u16 {
-            let to = ShardId(index);
-            if to == self.id {
-                continue;
-            }
-            let replied = self.send_batch(to, Lane::Reply);
-            let requested = self.send_batch(to, Lane::Request);
-            if replied || requested {
-                self.ring_if_asleep(to)?;
+        for lane in [Lane::Reply, Lane::Request] {
+            for index in 0..self.mesh.doors().len() as u16 {
+                let to = ShardId(index);
+                if to != self.id && self.send_batch(to, lane) {
+                    self.ring_if_asleep(to)?;
+                }
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use super::reverse::{self, Part};
 use crate::base::hash::table_hash;
 use crate::base::id::DbIndex;
-use crate::command::{Args, Class, Command, Effects, Flags, KeyFlags};
+use crate::command::{Announcement, Args, Class, Command, Effects, Flags, KeyFlags};
 use crate::keyspace::{Entry, Keyspace};
 use crate::shard::lend;
 use crate::shard::message::Lent;
@@ -14,7 +14,7 @@ use crate::shard::message::Lent;
 #[derive(Clone, Copy, Default)]
 struct Marks {
     changes: usize,
-    publishes: usize,
+    announcements: usize,
     shown: usize,
     dirty: u64,
     hits: u64,
@@ -60,7 +60,7 @@ impl Undo {
         self.active = active;
         self.marks = Marks {
             changes: effects.changes.len(),
-            publishes: effects.publishes.len(),
+            announcements: effects.announcements.len(),
             shown: effects.shown.len(),
             dirty: effects.dirty,
             hits: effects.hits,
@@ -139,7 +139,7 @@ impl Undo {
         }
         let Marks {
             changes,
-            publishes,
+            announcements,
             shown,
             dirty,
             hits,
@@ -150,7 +150,11 @@ impl Undo {
             at += 1;
             at <= changes || matches!(change.class, Class::Expired)
         });
-        effects.publishes.truncate(publishes);
+        let mut at = 0;
+        effects.announcements.retain(|announcement| {
+            at += 1;
+            at <= announcements || matches!(announcement, Announcement::Event(event) if event.class == Class::Expired)
+        });
         effects.shown.truncate(shown);
         (effects.dirty, effects.hits, effects.misses) = (dirty, hits, misses);
         self.end();
