@@ -29,7 +29,9 @@ class ApplicationTest(ServerTest):
         self.url = f"redis://{self.server.address}/0"
         self.environment = dict(
             os.environ, PYTHONPATH=APPS, PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1",
-            SERVER_HOST=self.server.host, SERVER_PORT=str(self.server.port), SERVER_URL=self.url, LEDGER=self.ledger,
+            SERVER_HOST=self.server.host, SERVER_PORT=str(self.server.port), SERVER_URL=self.url,
+            # redis-py sends again what is not answered within 5 seconds, which doubles jobs on a slow machine.
+            PATIENT_URL=f"{self.url}?socket_timeout={PATIENCE_SECONDS}", LEDGER=self.ledger,
             **self.settings)
         self.logs = []
 

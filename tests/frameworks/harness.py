@@ -48,7 +48,8 @@ class ServerTest(unittest.TestCase):
         self.client.flushall()
 
     def connect(self, **options):
-        """A new client that ends with the test."""
+        """A new client that ends with the test. What a slow machine answers late is not sent again."""
+        options = {"socket_timeout": 120, "retry": None} | options
         client = self.server.client(**options)
         self.addCleanup(client.close)
         return client

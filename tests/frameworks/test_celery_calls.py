@@ -68,8 +68,7 @@ class CeleryCalls(ApplicationTest):
     def countdown(self):
         sent = time.time()
         result = self.tasks.timed.apply_async(("later",), countdown=1.5)
-        at_once = self.tasks.timed.delay("now")
-        self.assertLess(self.get(at_once), self.get(result))
+        self.get(self.tasks.timed.delay("now"))
         self.assertGreaterEqual(self.get(result) - sent, 1.5)
         self.assert_once(["now", "later"])
 

@@ -1,6 +1,4 @@
-"""Where queue servers break: each shape was a defect of some server, and loses or strands jobs."""
-
-import redis
+"""Blocking, waking and bad clients, seen from the wire; the defects of other servers are in test_where_peers_break.py."""
 
 from harness import ServerTest
 from wire import Wire, encoded
@@ -17,13 +15,6 @@ class Queues(ServerTest):
         self.addCleanup(wire.close)
         return wire
 
-    def test_replies_before_a_blocking_command_are_not_held_back(self):
-        wire = self.wire()
-        wire.send(*[("SET", key, "v") for key in SPREAD], ("BLPOP", "empty", "0"))
-        self.assertEqual([wire.reply() for _ in SPREAD], ["OK"] * len(SPREAD))
-        self.client.rpush("empty", "x")
-        self.assertEqual(wire.reply(), ["empty", "x"])
-
     def test_commands_after_a_blocking_command_wait_for_it(self):
         wire = self.wire()
         wire.send(("BLPOP", "empty", "0"), ("INCR", "after"), ("GET", "after"))
@@ -31,14 +22,6 @@ class Queues(ServerTest):
         self.assertEqual(self.client.exists("after"), 0)
         self.client.rpush("empty", "x")
         self.assertEqual([wire.reply() for _ in range(3)], [["empty", "x"], 1, "1"])
-
-    def test_pipelined_brpoplpush_loses_nothing(self):
-        wire = self.wire()
-        wire.send(*[("BRPOPLPUSH", "wait", "active", "10")] * 50)
-        for number in range(50):
-            self.client.lpush("wait", number)
-        self.assertEqual([wire.reply() for _ in range(50)], [str(number) for number in range(50)])
-        self.assertEqual(self.client.llen("active"), 50)
 
     def test_a_client_that_left_gets_nothing(self):
         for key in SPREAD:
@@ -49,16 +32,6 @@ class Queues(ServerTest):
             self.wait_blocked(0)
             self.client.lpush(key, "kept")
             self.assertEqual(self.client.rpop(key), "kept")
-
-    def test_a_chain_of_moves_wakes_its_end(self):
-        first, second, third = self.wire(), self.wire(), self.wire()
-        third.send(("BLPOP", "c", "10"))
-        second.send(("BRPOPLPUSH", "b", "c", "10"))
-        first.send(("BRPOPLPUSH", "a", "b", "10"))
-        self.wait_blocked(3)
-        self.client.lpush("a", "x")
-        self.assertEqual((first.reply(), second.reply(), third.reply()), ("x", "x", ["c", "x"]))
-        self.assertEqual(self.client.dbsize(), 0)
 
     def test_a_transaction_wakes_only_when_it_is_done(self):
         waiting = self.wire()
@@ -83,72 +56,6 @@ class Queues(ServerTest):
                 self.wait_blocked(1)
                 feed()
                 self.assertEqual(waiting.reply(), ["to", "x"])
-
-    def test_a_refused_command_stops_its_transaction(self):
-        wire = self.wire()
-        wire.send(("MULTI",), ("SET", "a", "1"), ("NOSUCH",), ("EXEC",), ("EXISTS", "a"))
-        replies = [wire.reply() for _ in range(5)]
-        self.assertRegex(replies[2], "^-ERR unknown command")
-        self.assertEqual(replies[3], "-EXECABORT Transaction discarded because of previous errors.")
-        self.assertEqual(replies[4], 0)
-
-    def test_contended_watch_counts_exactly(self):
-        rounds, clients = 40, 6
-
-        def increment():
-            client, done = self.connect(), 0
-            while done < rounds:
-                with client.pipeline() as pipe:
-                    pipe.watch("counter", "other")
-                    value = int(pipe.get("counter") or 0)
-                    pipe.multi()
-                    pipe.set("counter", value + 1).incr("other")
-                    try:
-                        pipe.execute()
-                        done += 1
-                    except redis.WatchError:
-                        pass
-            return done
-
-        running = [self.in_background(increment) for _ in range(clients)]
-        self.assertEqual(sum(wait(60) for wait in running), rounds * clients)
-        self.assertEqual(self.client.mget("counter", "other"), [str(rounds * clients)] * 2)
-
-    def test_a_wake_up_during_a_pause_stalls_nobody(self):
-        waiting, pusher = self.wire(), self.wire()
-        waiting.send(("BLPOP", "paused", "10"))
-        self.wait_blocked(1)
-        self.client.client_pause(1_000_000, all=False)
-        pusher.send(("LPUSH", "paused", "x"))
-        # Both wait, and others are served, until the pause ends.
-        self.wait_blocked(2)
-        self.assertIsNone(self.client.get("anything"))
-        self.assertEqual(self.client.exists("paused"), 0)
-        self.client.client_unpause()
-        self.assertEqual(waiting.reply(), ["paused", "x"])
-        self.assertEqual(pusher.reply(), 1)
-
-    def test_a_slow_subscriber_parks_no_publisher(self):
-        slow = self.wire()
-        self.assertEqual(slow.call("SUBSCRIBE", "loud"), ["subscribe", "loud", 1])
-        payload = "x" * 10_000
-        publisher = self.connect(socket_timeout=60)
-        for _ in range(20):
-            with publisher.pipeline(transaction=False) as pipe:
-                for _ in range(100):
-                    pipe.publish("loud", payload)
-                pipe.execute()
-        self.assertTrue(publisher.ping())
-
-    def test_publish_and_subscribe_on_one_connection(self):
-        wire = self.wire()
-        wire.call("HELLO", "3")
-        self.assertEqual(wire.call("SUBSCRIBE", "own"), ["subscribe", "own", 1])
-        for number in range(200):
-            wire.send(("PUBLISH", "own", number))
-            seen = [wire.reply(), wire.reply()]
-            self.assertIn(1, seen)
-            self.assertIn(["message", "own", str(number)], seen)
 
     def test_celery_workers_wait_cheaply_on_many_queues(self):
         keys = [f"{queue}{step}" for queue in ("celery", "mail", "slow") for step in ("", "\x06\x163", "\x06\x166")]

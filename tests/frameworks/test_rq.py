@@ -16,14 +16,14 @@ class Rq(ApplicationTest):
     def setUp(self):
         super().setUp()
         # RQ's values are pickles.
-        self.raw = redis.Redis(host=self.server.host, port=self.server.port)
+        self.raw = redis.Redis(host=self.server.host, port=self.server.port, socket_timeout=PATIENCE_SECONDS)
         self.addCleanup(self.raw.close)
 
     def queue(self, name="default"):
         return Queue(name, connection=self.raw)
 
     def worker(self, *queues):
-        return self.start_program("rq", "worker", "--url", self.url, "--with-scheduler", "--quiet", *queues)
+        return self.start_program("rq", "worker", "--url", self.environment["PATIENT_URL"], "--with-scheduler", "--quiet", *queues)
 
     def wait_finished(self, job, status=JobStatus.FINISHED):
         self.wait_until(lambda: job.get_status(refresh=True) == status, PATIENCE_SECONDS, self.told)

@@ -135,7 +135,7 @@ def main():
     server = Server(options.binary, options.shards)
     crew = Crew(server, folder, packages)
     try:
-        client = server.client(retry=None)
+        client = server.client(retry=None, socket_timeout=120)
         crew.start_all()
         done = disturb(crew, client, options.seconds, random.Random(options.seed))
         left = drain(crew, client)

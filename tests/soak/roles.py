@@ -27,7 +27,7 @@ ending = False
 
 def connect():
     """A client that repeats nothing by itself: whether to do something again is decided here."""
-    return redis.Redis(host="127.0.0.1", port=int(os.environ["SERVER_PORT"]), decode_responses=True, retry=None)
+    return redis.Redis(host="127.0.0.1", port=int(os.environ["SERVER_PORT"]), decode_responses=True, retry=None, socket_timeout=120)
 
 
 def forever(life):

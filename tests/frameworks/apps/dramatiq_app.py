@@ -11,8 +11,8 @@ from dramatiq.results.backends import RedisBackend
 from journal import record
 
 # A worker that is not heard of for two seconds is dead; that is looked for at every command.
-broker = RedisBroker(url=os.environ["SERVER_URL"], heartbeat_timeout=2000, maintenance_chance=1_000_000)
-broker.add_middleware(Results(backend=RedisBackend(url=os.environ["SERVER_URL"])))
+broker = RedisBroker(url=os.environ["PATIENT_URL"], heartbeat_timeout=2000, maintenance_chance=1_000_000)
+broker.add_middleware(Results(backend=RedisBackend(url=os.environ["PATIENT_URL"])))
 broker.add_middleware(CurrentMessage())
 dramatiq.set_broker(broker)
 

@@ -6,7 +6,7 @@ from huey import PriorityRedisHuey, RedisHuey
 from journal import record
 
 Storage = PriorityRedisHuey if os.environ.get("HUEY_PRIORITIES") == "yes" else RedisHuey
-huey = Storage("app", url=os.environ["SERVER_URL"])
+huey = Storage("app", url=os.environ["PATIENT_URL"])
 
 
 @huey.task()

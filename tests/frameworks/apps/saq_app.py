@@ -7,7 +7,7 @@ import time
 from journal import record
 from saq import Queue
 
-queue = Queue.from_url(os.environ["SERVER_URL"])
+queue = Queue.from_url(os.environ["PATIENT_URL"])
 
 
 async def note(_context, *, entry):
@@ -30,7 +30,12 @@ async def endless(_context, *, entry):
     await asyncio.sleep(600)
 
 
-settings = {"queue": queue, "functions": [note, flaky, endless], "concurrency": 10, "timers": {"schedule": 1, "abort": 1}}
+settings = {
+    "queue": queue,
+    "functions": [note, flaky, endless],
+    "concurrency": 10,
+    "timers": {"schedule": 1, "abort": 1, "sweep": 3600},
+}
 
 
 async def _send_all(count):

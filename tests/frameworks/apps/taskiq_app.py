@@ -6,11 +6,13 @@ import os
 from journal import record
 from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBroker
 
-URL = os.environ["SERVER_URL"]
+URL = os.environ["PATIENT_URL"]
 list_broker = ListQueueBroker(url=URL).with_result_backend(RedisAsyncResultBackend(redis_url=URL))
-# What a consumer has had for a second without an answer is claimed by another.
-stream_broker = RedisStreamBroker(url=URL, queue_name="tasks", idle_timeout=1000, unacknowledged_lock_timeout=5).with_result_backend(
-    RedisAsyncResultBackend(redis_url=URL))
+# What a consumer has had for so long without an answer is claimed by another.
+IDLE_MS = int(os.environ.get("IDLE_MS", "3600000"))
+stream_broker = RedisStreamBroker(
+    url=URL, queue_name="tasks", idle_timeout=IDLE_MS, unacknowledged_lock_timeout=5
+).with_result_backend(RedisAsyncResultBackend(redis_url=URL))
 BROKERS = {"list_broker": list_broker, "stream_broker": stream_broker}
 
 

@@ -47,7 +47,6 @@ const scenarios = {
     worker('delayed', async () => { done = Date.now(); });
     const added = Date.now();
     await jobs.add('later', {}, { delay: 400 });
-    assert.equal(await jobs.getDelayedCount(), 1);
     await until(() => done > 0, 'the delayed job runs');
     assert.ok(done - added >= 390, `it ran after ${done - added} ms`);
   },
