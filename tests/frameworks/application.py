@@ -12,7 +12,7 @@ from server import end_group
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 APPS = os.path.join(HERE, "apps")
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 class ApplicationTest(ServerTest):
