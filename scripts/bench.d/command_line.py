@@ -6,7 +6,9 @@ Owns the options and their defaults; must not know how anything is measured.
 import argparse
 import os
 
+import claims
 import compare
+import cost
 import growth
 import handoff
 import idle
@@ -54,6 +56,8 @@ def parser_of(description):
     lost = add("release")
     lost.add_argument("--items", type=int, default=release.ITEMS)
     lost.add_argument("--filter", help="only values of this type")
+    add("claims")
+    add("cost").add_argument("--sizes", default=cost.SIZES_DEFAULT, help="numbers of items, ascending")
     add("memory").add_argument("--filter", help="only data sets whose name holds this text")
     return parser
 
@@ -76,6 +80,8 @@ def main(description):
         "growth": lambda: growth.growth(options),
         "idle": lambda: idle.idle(options),
         "memory": lambda: memory.memory(options),
+        "claims": lambda: claims.claims(options),
+        "cost": lambda: cost.cost(options),
         "release": lambda: release.release(options),
     }
     run[options.command]()

@@ -3,7 +3,6 @@
 Owns the numbers of connections and the limits; must not know how memory is read.
 """
 
-import os
 import time
 
 import load
@@ -16,18 +15,12 @@ CORE_PERCENT_MAX = 0.5
 SHARD_COUNTS = (1, 2, 4)
 
 
-def cpu_ns(server):
-    """CPU time of all threads; exact enough for threads that sleep."""
-    threads = f"/proc/{server.pid}/task"
-    return sum(int(open(f"{threads}/{thread}/schedstat").read().split()[0]) for thread in os.listdir(threads))
-
-
 def core_percent_at_rest(server):
     """Percent of one core that a server without clients uses."""
     time.sleep(1)
-    before = cpu_ns(server)
+    before = server.cpu_ns()
     time.sleep(REST_SECONDS)
-    return (cpu_ns(server) - before) / 1e7 / REST_SECONDS
+    return (server.cpu_ns() - before) / 1e7 / REST_SECONDS
 
 
 def rest(options):

@@ -113,9 +113,18 @@ class Server:
         for argument in arguments:
             text = str(argument).encode()
             request += b"$%d\r\n%s\r\n" % (len(text), text)
-        with socket.create_connection(("127.0.0.1", self.port), timeout=120) as connection:
+        with self.connect() as connection:
             connection.sendall(request)
             return connection.recv(65536)
+
+    def connect(self):
+        """A connection to it."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=120)
+
+    def cpu_ns(self):
+        """CPU time of all threads; exact for those that sleep."""
+        threads = f"/proc/{self.pid}/task"
+        return sum(int(Path(f"{threads}/{thread}/schedstat").read_text().split()[0]) for thread in os.listdir(threads))
 
     def resident_bytes(self):
         """Resident memory of the process."""
