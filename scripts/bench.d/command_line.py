@@ -56,6 +56,7 @@ def parser_of(description):
     lost = add("release")
     lost.add_argument("--items", type=int, default=release.ITEMS)
     lost.add_argument("--filter", help="only values of this type")
+    lost.add_argument("--way", help="only ways whose name holds this text")
     add("claims")
     add("cost").add_argument("--sizes", default=cost.SIZES_DEFAULT, help="numbers of items, ascending")
     add("memory").add_argument("--filter", help="only data sets whose name holds this text")

@@ -64,6 +64,11 @@ def corelane(shards=1, name="corelane", extra=(), pin_cores=False):
     return Kind(name, ROOT / "target/release/corelane", arguments)
 
 
+def timed(port):
+    """Corelane that times its passes, and tells the longest on a page beside its own port."""
+    return corelane(extra=["--metrics-port", str(port + 1)])
+
+
 class Server:
     """A running server, pinned to cores; a context manager that ends exactly the process that it started."""
 
@@ -125,6 +130,16 @@ class Server:
         """CPU time of all threads; exact for those that sleep."""
         threads = f"/proc/{self.pid}/task"
         return sum(int(Path(f"{threads}/{thread}/schedstat").read_text().split()[0]) for thread in os.listdir(threads))
+
+    def longest_pass_us(self):
+        """Computing time of the longest pass of a timed server's loops since this was last asked; None for others."""
+        if "--metrics-port" not in self.kind.arguments:
+            return None
+        with socket.create_connection(("127.0.0.1", self.port + 1), timeout=120) as connection:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            page = b"".join(iter(lambda: connection.recv(65536), b""))
+        lines = [line for line in page.decode().splitlines() if line.startswith("corelane_longest_pass_us{")]
+        return max(int(line.split()[-1]) for line in lines)
 
     def resident_bytes(self):
         """Resident memory of the process."""

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::debris::Pile;
 use super::time::UnixMillis;
 
 /// Bytes that one time takes: 20 for itself, its part of a B-tree node's unused places and headers.
@@ -12,7 +13,7 @@ const TIME_BYTES: usize = 34;
 #[derive(Clone, Debug, Default)]
 pub struct DueQueue {
     /// How many names share a time and a hash: one, but for accidents.
-    times: BTreeMap<(UnixMillis, u64), u32>,
+    times: Pile<BTreeMap<(UnixMillis, u64), u32>>,
     len: usize,
 }
 

@@ -1,6 +1,7 @@
 //! Ids, bytes, numbers, hashes, time and seeded randomness: what every layer may use and what knows no other layer.
 
 pub mod collation;
+pub mod debris;
 pub mod due;
 pub mod extended;
 pub mod glob;

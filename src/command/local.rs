@@ -83,6 +83,8 @@ pub trait Local {
     fn counters(&self, out: &mut Vec<(&'static str, i64)>);
     /// What the runtime knows of the process, by INFO field name, into `out`; the same on every shard.
     fn facts(&self, out: &mut Vec<Text>);
+    /// Has the allocator give back what this shard's thread does not use.
+    fn purge_memory(&mut self);
     /// Sets the counters that CONFIG RESETSTAT resets to zero.
     fn reset_counters(&mut self);
 }

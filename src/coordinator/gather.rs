@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Flow, Gather, Purpose};
 use super::node::{Event, Node};
+use crate::base::debris;
 use crate::base::id::{ClientId, ConnId, ShardId};
 use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
@@ -278,6 +279,11 @@ impl Local for Here<'_> {
             ("keyspace_hits", effects.hits as i64),
             ("keyspace_misses", effects.misses as i64),
         ]);
+        let (pending, freed) = debris::counts();
+        out.extend([
+            ("lazyfree_pending_objects", pending as i64),
+            ("lazyfreed_objects", freed as i64),
+        ]);
         if node.shard.id == ShardId(0) {
             // Every shard has the same copy of these.
             let subscriptions = &node.shard.subscriptions;
@@ -296,8 +302,13 @@ impl Local for Here<'_> {
         self.node.shared.tell_facts(out);
     }
 
+    fn purge_memory(&mut self) {
+        self.node.shared.purge_memory();
+    }
+
     fn reset_counters(&mut self) {
         self.node.counters = Default::default();
+        debris::reset_counts();
         self.node.shard.scripts.reset_counters();
         let effects = &mut self.node.shard.effects;
         (effects.expired, effects.expired_fields, effects.evicted) = (0, 0, 0);

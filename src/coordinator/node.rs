@@ -63,6 +63,7 @@ pub enum Event {
 #[derive(Default)]
 pub struct Shared {
     facts: Option<fn(&mut Vec<Text>)>,
+    purge: Option<fn()>,
     pub(super) registry: Arc<Registry>,
     /// What all shards take.
     pub budget: Arc<Budget>,
@@ -78,6 +79,20 @@ impl Shared {
             facts: Some(facts),
             registry: Arc::new(Registry::with_clock(clock)),
             ..Shared::default()
+        }
+    }
+
+    /// As it is, and `purge` gives memory back to the system.
+    pub fn with_purge(self, purge: fn()) -> Self {
+        Shared {
+            purge: Some(purge),
+            ..self
+        }
+    }
+
+    pub(super) fn purge_memory(&self) {
+        if let Some(purge) = self.purge {
+            purge();
         }
     }
 
@@ -407,11 +422,6 @@ impl Node {
     /// How many groups of commands have been made here, and how many of them had to be split.
     pub fn groups(&self) -> (u64, u64) {
         (self.counters.groups, self.counters.groups_split)
-    }
-
-    /// Databases that were emptied, for the caller to free where it does not hurt.
-    pub fn take_emptied(&mut self) -> Vec<crate::keyspace::Db> {
-        self.shard.take_emptied()
     }
 
     pub(super) fn take_conn(&mut self, id: ConnId) -> Option<Box<Connection>> {

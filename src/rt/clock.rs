@@ -37,9 +37,14 @@ pub fn monotonic_us() -> u64 {
     read_us(libc::CLOCK_MONOTONIC) as u64
 }
 
+/// How long the calling thread has computed, microseconds.
+pub fn thread_cpu_us() -> u64 {
+    read_us(libc::CLOCK_THREAD_CPUTIME_ID) as u64
+}
+
 fn read_us(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid place for the result; both clocks exist on every kernel that has io_uring, so it is filled.
+    // SAFETY: `time` is a valid place for the result; the clocks exist on every kernel that has io_uring, so it is filled.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_sec * 1_000_000 + time.tv_nsec / 1000
 }

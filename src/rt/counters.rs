@@ -18,6 +18,8 @@ pub struct Counters {
     pub moved: AtomicU64,
     /// Passes of the loop.
     pub passes: AtomicU64,
+    /// Computing time of the longest pass since somebody read this, when passes are timed.
+    pub longest_pass_us: AtomicU64,
     /// Times that it fell asleep.
     pub sleeps: AtomicU64,
     /// Times that it woke a peer.
@@ -35,7 +37,7 @@ pub struct Counters {
 }
 
 /// A copy of a shard's counters: name, description, whether it only grows, value.
-pub type Reading = [(&'static str, &'static str, bool, u64); 12];
+pub type Reading = [(&'static str, &'static str, bool, u64); 13];
 
 impl Counters {
     /// The counters' values, each exact at some moment of the call.
@@ -67,6 +69,12 @@ impl Counters {
                 value(&self.moved),
             ),
             ("passes_total", "Passes of the loop.", true, value(&self.passes)),
+            (
+                "longest_pass_us",
+                "Computing time of the longest pass since this page was last read, microseconds.",
+                false,
+                self.longest_pass_us.swap(0, Relaxed),
+            ),
             ("sleeps_total", "Times the loop fell asleep.", true, value(&self.sleeps)),
             (
                 "rings_total",

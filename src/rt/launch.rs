@@ -34,6 +34,8 @@ pub struct Plan {
     pub spin_us: u64,
     /// How much of io_uring is used at most.
     pub level: Level,
+    /// Whether the loop times its passes, which costs a system call in each.
+    pub times_passes: bool,
 }
 
 /// Why the shards did not start, or ended.
@@ -238,6 +240,7 @@ where
             inbox: post.inbox,
             listeners: post.listeners,
             spin_us: post.plan.spin_us,
+            times_passes: post.plan.times_passes,
         })
     });
     // Without listeners nobody answers: who started us has given up.

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event, Lane, Moved, Node, Peer, Runtime};
-use crate::keyspace::Db;
 use crate::shard::message::Batch;
 
 /// A loop, as a machine sees it that is at work.
@@ -71,10 +70,6 @@ pub trait Machine: Sized + 'static {
     fn connections_max(&self) -> usize;
     /// Bytes that are about to be received, of several connections: a hint, so that the memory behind them can be fetched all at once.
     fn prefetch(&self, _inputs: &[&[u8]]) {}
-    /// Databases that were emptied, to be freed where it hurts nobody.
-    fn take_emptied(&mut self) -> Vec<Db> {
-        Vec::new()
-    }
 }
 
 impl Machine for Node {
@@ -90,10 +85,6 @@ impl Machine for Node {
 
     fn prefetch(&self, inputs: &[&[u8]]) {
         Node::prefetch_inputs(self, inputs);
-    }
-
-    fn take_emptied(&mut self) -> Vec<Db> {
-        Node::take_emptied(self)
     }
 
     fn set_now(&mut self, now: Now) {

@@ -3,6 +3,7 @@
 //! Owns bytes in flight and the order in which a shard's state machine ([`Machine`]) is given its input. It must not know
 //! what the bytes mean. All `unsafe` of the server is in this folder.
 
+mod allocator;
 pub mod clock;
 mod connection;
 pub mod cores;
@@ -17,6 +18,7 @@ mod ring;
 mod token;
 mod worker;
 
+pub use allocator::purge;
 pub use clock::monotonic_us;
 pub use counters::{Counters, Reading};
 pub use launch::{Handle, LaunchError, Plan, Running, launch};

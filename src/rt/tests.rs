@@ -43,6 +43,7 @@ impl Server {
             pin: false,
             spin_us: 0,
             level,
+            times_passes: true,
         };
         let maxclients = config.maxclients;
         let make = move |id, now| Lines::new(id, shards, maxclients, now);

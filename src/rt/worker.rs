@@ -27,7 +27,7 @@ use io_uring::types::Fd;
 use io_uring::{cqueue, opcode};
 use smallvec::SmallVec;
 
-use super::clock::{Clock, monotonic_us};
+use super::clock::{Clock, monotonic_us, thread_cpu_us};
 use super::connection::Connections;
 use super::counters::add;
 use super::listener::Listener;
@@ -35,15 +35,17 @@ use super::machine::Machine;
 use super::mesh::{Door, Inbox, Mesh};
 use super::ring::{Buffers, Features, Ring, RingError};
 use super::token::{Op, Token};
+use crate::base::debris;
 use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event};
-use crate::keyspace::Db;
 use crate::protocol::scout::AHEAD;
 use interim::{Held, Wings};
 
 /// After being told to end, connections have so long to take their last replies.
 const FAREWELL_US: u64 = 500_000;
+/// How long a pass frees what nobody needs any more, microseconds.
+const FREEING_US: u64 = 250;
 /// How soon a lane that was full is tried again.
 const LANE_RETRY_US: u64 = 50;
 
@@ -63,6 +65,8 @@ pub struct Parts<M: Machine> {
     pub listeners: Arc<[Listener]>,
     /// How long to look for work before sleeping, microseconds.
     pub spin_us: u64,
+    /// Whether to time passes.
+    pub times_passes: bool,
 }
 
 /// A shard's loop.
@@ -82,6 +86,9 @@ pub struct Worker<M: Machine> {
     inbox: Inbox<M::Moved>,
     listeners: Arc<[Listener]>,
     spin_us: u64,
+    times_passes: bool,
+    /// How long the thread had computed at the end of the last pass, microseconds.
+    computed_us: u64,
     clock: Clock,
     now: Now,
     connections: Connections,
@@ -125,6 +132,8 @@ impl<M: Machine> Worker<M> {
             inbox: parts.inbox,
             listeners: parts.listeners,
             spin_us: parts.spin_us,
+            times_passes: parts.times_passes,
+            computed_us: 0,
             now: clock.read(),
             clock,
             connections: Connections::default(),
@@ -146,6 +155,7 @@ impl<M: Machine> Worker<M> {
 
     /// Runs until told to end and all replies are out.
     pub fn run(mut self) -> io::Result<()> {
+        debris::tend();
         self.listen_to_bell()?;
         if self.id == ShardId(0) {
             self.accept_everywhere()?;
@@ -168,9 +178,25 @@ impl<M: Machine> Worker<M> {
         self.run_own_timers()?;
         self.handle_events()?;
         self.send_batches()?;
-        self.machine.take_emptied().into_iter().for_each(free);
-        add(&self.door().counters.passes, 1);
+        self.free_some();
+        self.count_pass();
         self.submit_and_wait()
+    }
+
+    fn count_pass(&mut self) {
+        add(&self.door().counters.passes, 1);
+        if self.times_passes {
+            let computed_us = thread_cpu_us();
+            let took_us = computed_us - self.computed_us;
+            // The thread's own beginning is no pass.
+            if self.computed_us > 0 {
+                self.door()
+                    .counters
+                    .longest_pass_us
+                    .fetch_max(took_us, Ordering::Relaxed);
+            }
+            self.computed_us = computed_us;
+        }
     }
 
     fn handle_completions(&mut self) -> io::Result<()> {
@@ -236,6 +262,20 @@ impl<M: Machine> Worker<M> {
             }
             for conn in std::mem::take(&mut self.unsettled) {
                 self.settle(conn)?;
+            }
+        }
+    }
+
+    /// Frees large structures that were dropped, a part at a time, and comes back for the rest.
+    fn free_some(&mut self) {
+        if !debris::is_pending() {
+            return;
+        }
+        let until_us = monotonic_us() + FREEING_US;
+        while debris::free_part() {
+            if monotonic_us() >= until_us {
+                self.again = true;
+                return;
             }
         }
     }
@@ -366,19 +406,6 @@ impl<M: Machine> Drop for Worker<M> {
         for conn in self.connections.ids() {
             std::mem::forget(std::mem::take(&mut self.connections.remove(conn).buffer));
             self.mesh.connections().fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Keys up to which a database is freed in place: less than a thread costs.
-const FREED_IN_PLACE_MAX: usize = 4096;
-
-/// Frees what was in a database: beside the loop when it is large. A thread that cannot start frees it here.
-fn free(contents: Db) {
-    if contents.len() > FREED_IN_PLACE_MAX {
-        let free = move || drop(contents);
-        if let Err(error) = std::thread::Builder::new().name("free".into()).spawn(free) {
-            log::warn!("an emptied database was freed in place, since no thread could start: {error}");
         }
     }
 }

@@ -135,7 +135,7 @@ fn serve(mut config: Config) -> Result<(), ServerError> {
         .collect::<Vec<_>>();
     write_pidfile(&config, pid);
 
-    let shared = Arc::new(Shared::new(facts::tell, crate::rt::monotonic_us));
+    let shared = Arc::new(Shared::new(facts::tell, crate::rt::monotonic_us).with_purge(crate::rt::purge));
     let running = launch(plan, listeners, machine(&config, plan.shards, Arc::clone(&shared)))?;
     shared.budget.set_base_bytes(facts::anonymous_bytes().unwrap_or(0));
     log::info!(
@@ -179,6 +179,7 @@ fn plan(config: &Config) -> Result<Plan, ServerError> {
         pin: config.pin_cores,
         spin_us: SPIN_US,
         level,
+        times_passes: config.metrics_port != 0,
     })
 }
 

@@ -5,6 +5,7 @@ use super::lend;
 use super::locks::{Ticket, places};
 use super::message::{Claim, Message, Outbox, Parcel, Reach, Registration, Served, Waiter, Woken};
 use super::state::{Parked, Shard};
+use crate::base::debris;
 use crate::base::id::{DbIndex, TxId};
 use crate::base::time::UnixMillis;
 use crate::command::{Attempt, Change, Class, Exec};
@@ -47,7 +48,7 @@ impl Shard {
             match upheaval {
                 Upheaval::Emptied(db, contents) => {
                     self.watches.bump_where(db, |key| contents.get(key).is_some());
-                    self.emptied.push(*contents);
+                    debris::objects(contents.len() as u64, || drop(contents));
                 }
                 Upheaval::Swapped(one, other) => {
                     let existed = |key: &[u8]| [one, other].iter().any(|&db| space.db(db).get(key).is_some());

@@ -25,7 +25,7 @@ use crate::command::args::OwnedArgs;
 use crate::command::session::Watched;
 use crate::command::{Args, Attempt, Command, Effects, Exec, Subscriptions};
 use crate::config::Config;
-use crate::keyspace::{Db, Keyspace};
+use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
 
 /// What became of a command that its own shard was asked to run at once.
@@ -106,8 +106,6 @@ pub struct Shard {
     pub(super) deferred: Vec<Deferred>,
     /// While what a transaction changed here and elsewhere is settled.
     pub(super) changed_widely: bool,
-    /// Emptied databases, until the runtime takes them to be freed elsewhere.
-    pub(super) emptied: Vec<Db>,
 }
 
 /// What a shard is made of.
@@ -164,18 +162,12 @@ impl Shard {
             wakes: Vec::new(),
             deferred: Vec::new(),
             changed_widely: false,
-            emptied: Vec::new(),
         }
     }
 
     /// The keyspace, unless a transaction holds all of it.
     pub fn keyspace(&mut self) -> Option<&mut Keyspace> {
         self.keyspace.as_deref_mut()
-    }
-
-    /// Databases that were emptied: freeing them takes time, which is the caller's to choose.
-    pub fn take_emptied(&mut self) -> Vec<Db> {
-        std::mem::take(&mut self.emptied)
     }
 
     /// Fetches the entries of `keys` (at most [`crate::protocol::scout::AHEAD`] of them) into the cache, all at the same time.

@@ -3,6 +3,7 @@
 //!
 //! The first bits of an item's order lead through an index to a segment, whatever a segment is. Knows no items.
 
+use crate::base::debris::Pile;
 use crate::base::size_class::good_size;
 
 /// Indexes end here, so that equal hashes cannot make them grow without end.
@@ -13,10 +14,10 @@ const UNUSED_BITS: u32 = 64 - CURSOR_BITS;
 
 /// Segments by the first bits of orders.
 #[derive(Clone, Debug)]
-pub struct Directory<S> {
+pub struct Directory<S: 'static> {
     /// By the first `depth` bits of an order, the number of its segment; empty when there is none.
     index: Vec<u32>,
-    slots: Vec<Slot<S>>,
+    slots: Pile<Vec<Slot<S>>>,
     depth: u8,
 }
 
@@ -33,7 +34,7 @@ impl<S> Default for Directory<S> {
     fn default() -> Self {
         Directory {
             index: Vec::new(),
-            slots: Vec::new(),
+            slots: Pile::default(),
             depth: 0,
         }
     }
@@ -92,7 +93,8 @@ impl<S: Default> Directory<S> {
             segment,
             depth: 0,
             prefix: 0,
-        }];
+        }]
+        .into();
         0
     }
 
@@ -163,7 +165,8 @@ impl<S: Default> Directory<S> {
             self.index = self.index.iter().step_by(2).copied().collect();
         }
         if self.slots.len() < self.slots.capacity() / 4 {
-            self.slots.shrink_to(self.slots.len() * 2);
+            let room = self.slots.len() * 2;
+            self.slots.shrink_to(room);
         }
     }
 

@@ -1,7 +1,9 @@
 //! MEMORY: what values take.
 
+use super::info::Facts;
+use super::memory_report::{doctor, stats};
 use crate::command::session::SessionContext;
-use crate::command::{Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran, syntax};
+use crate::command::{Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Part, Ran, syntax};
 
 const fn sub(name: &'static str, summary: &'static str) -> Command {
     Command::new(name, summary, Group::Server)
@@ -16,11 +18,50 @@ pub const COMMANDS: &[Command] = &[Command::new("MEMORY", "Commands on memory.",
     .arity(Arity::AtLeast(2))
     .subcommands(SUBCOMMANDS)];
 
+/// Whatever is told of all shards together.
+const TOLD: &[&str] = &[
+    "nondeterministic_output",
+    "request_policy:all_shards",
+    "response_policy:special",
+];
+
 const SUBCOMMANDS: &[Command] = &[
+    sub("DOCTOR", "Tells what is wrong with the memory, if anything.")
+        .complexity("O(1)")
+        .arity(Arity::Exactly(2))
+        .tips(TOLD)
+        .run(Exec::Everywhere {
+            part: |local, _| Ok(Facts::part(local)),
+            combine: |parts, _, reply| doctor(&Facts::new(parts), reply),
+        }),
     sub("HELP", "Tells what MEMORY can do.")
         .arity(Arity::Exactly(2))
         .flags(Flags::LOADING.or(Flags::STALE))
         .run(Exec::Session(help)),
+    sub("MALLOC-STATS", "Tells what the allocator tells of itself.")
+        .arity(Arity::Exactly(2))
+        .flags(Flags::LOADING)
+        .tips(TOLD)
+        .run(Exec::Session(malloc_stats)),
+    sub("PURGE", "Has the allocator give back what it does not use.")
+        .arity(Arity::Exactly(2))
+        .flags(Flags::LOADING)
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .run(Exec::Everywhere {
+            part: |local, _| {
+                local.purge_memory();
+                Ok(Part::default())
+            },
+            combine: |_, _, reply| reply.ok(),
+        }),
+    sub("STATS", "Tells what takes memory.")
+        .complexity("O(1)")
+        .arity(Arity::Exactly(2))
+        .tips(TOLD)
+        .run(Exec::Everywhere {
+            part: |local, _| Ok(Facts::part(local)),
+            combine: |parts, _, reply| stats(&Facts::new(parts), reply),
+        }),
     sub("USAGE", "Answers how many bytes a key and its value take.")
         .complexity("O(N) where N is the number of samples.")
         .arity(Arity::AtLeast(3))
@@ -32,6 +73,12 @@ const SUBCOMMANDS: &[Command] = &[
 
 fn help(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
     syntax::write_help("MEMORY", SUBCOMMANDS, ctx.reply);
+    Ok(())
+}
+
+/// Valkey's answer with any allocator but jemalloc.
+fn malloc_stats(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
+    ctx.reply.bulk(b"Stats not supported for the current allocator");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod debug;
 mod info;
 mod keyspace;
 mod memory;
+mod memory_report;
 
 use crate::command::Command;
 

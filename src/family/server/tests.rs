@@ -112,6 +112,29 @@ fn info_tells_sections_in_order() {
 }
 
 #[test]
+fn memory_stats_names_each_figure_and_each_database() {
+    let mut sessions = Sessions::new(1);
+    sessions.keyspace.db_mut(DbIndex(0)).insert(Entry::string(b"k", b"v"));
+    let told = sessions.run(1, "memory stats");
+    let head = "*70|$14|peak.allocated|:";
+    assert!(told.starts_with(head), "{told}");
+    for part in [
+        "|$17|startup.allocated|:0|$19|replication.backlog|:0|",
+        "|$4|db.0|*4|$23|overhead.hashtable.main|:",
+        "|$10|keys.count|:1|$18|keys.bytes-per-key|:",
+        "|$13|fragmentation|$",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    sessions.run(1, "hello 3");
+    assert!(sessions.run(1, "memory stats").starts_with("%35|$14|peak.allocated|:"));
+    assert_eq!(sessions.run(1, "memory purge"), "+OK|");
+    assert_eq!(sessions.deeds, ["purge memory"]);
+    let told = sessions.run(1, "memory doctor");
+    assert!(told.contains("|txt:Hi Sam, this instance is empty"), "{told}");
+}
+
+#[test]
 fn info_tells_numbers_and_facts() {
     let mut sessions = Sessions::new(3);
     sessions.client(2).channels.insert(b"news"[..].into());

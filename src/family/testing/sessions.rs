@@ -165,6 +165,10 @@ impl Local for Sessions {
         out.push(("process_id", "7".to_owned()));
     }
 
+    fn purge_memory(&mut self) {
+        self.deeds.push("purge memory".to_owned());
+    }
+
     fn reset_counters(&mut self) {
         self.deeds.push("reset counters".to_owned());
     }

@@ -18,6 +18,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::{self, NonNull};
 use std::{mem, slice};
 
+use crate::base::debris;
 use crate::base::size_class::good_size;
 use crate::base::time::UnixMillis;
 use crate::types::{Hash, List, Set, SortedSet, Stream};
@@ -567,19 +568,23 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let word = self.header().word;
-        // SAFETY: the tag says which box the pointer came out of; nobody reads the entry any more.
-        unsafe {
-            match self.tag() {
-                Tag::Int | Tag::Embedded => {}
-                Tag::Buffer => drop(self.take_buffer()),
-                Tag::List => drop(Box::<List>::from_raw(word.pointer.cast())),
-                Tag::Hash => drop(Box::<Hash>::from_raw(word.pointer.cast())),
-                Tag::Set => drop(Box::<Set>::from_raw(word.pointer.cast())),
-                Tag::SortedSet => drop(Box::<SortedSet>::from_raw(word.pointer.cast())),
-                Tag::Stream => drop(Box::<Stream>::from_raw(word.pointer.cast())),
-            }
-            dealloc(self.base().as_ptr(), self.layout());
+        match self.tag() {
+            Tag::Int | Tag::Embedded => {}
+            Tag::Buffer => drop(self.take_buffer()),
+            // SAFETY: the tag says which box the pointer came out of; nobody reads the entry any more.
+            tag => debris::objects(1, || unsafe {
+                match tag {
+                    Tag::List => drop(Box::<List>::from_raw(word.pointer.cast())),
+                    Tag::Hash => drop(Box::<Hash>::from_raw(word.pointer.cast())),
+                    Tag::Set => drop(Box::<Set>::from_raw(word.pointer.cast())),
+                    Tag::SortedSet => drop(Box::<SortedSet>::from_raw(word.pointer.cast())),
+                    Tag::Stream => drop(Box::<Stream>::from_raw(word.pointer.cast())),
+                    Tag::Int | Tag::Embedded | Tag::Buffer => unreachable!("these own no collection"),
+                }
+            }),
         }
+        // SAFETY: nobody reads the entry any more, and what it owned is gone.
+        unsafe { dealloc(self.base().as_ptr(), self.layout()) };
     }
 }
 

@@ -13,6 +13,7 @@ mod tests;
 use std::marker::PhantomData;
 
 use super::entry::Entry;
+use crate::base::debris::Pile;
 use crate::base::hash::table_hash;
 use crate::base::size_class::good_size;
 use bucket::{Bucket, SLOTS};
@@ -50,7 +51,7 @@ pub struct Place {
 pub struct Table<H = ProcessHash> {
     /// By the first `depth` bits of a hash, the number of its segment; empty when there is no entry.
     directory: Vec<u32>,
-    segments: Vec<Segment>,
+    segments: Pile<Vec<Segment>>,
     /// For each segment, a time before which no entry of it expires (Unix milliseconds).
     due: Vec<i64>,
     /// A time before which no entry expires.
@@ -70,7 +71,7 @@ impl<H> Default for Table<H> {
     fn default() -> Self {
         Table {
             directory: Vec::new(),
-            segments: Vec::new(),
+            segments: Pile::default(),
             due: Vec::new(),
             soonest: i64::MAX,
             sweep: 0,
@@ -217,7 +218,7 @@ impl<H: KeyHash> Table<H> {
         let segment = Segment::new(0, 0, 0);
         self.buckets = segment.buckets();
         self.directory = vec![0];
-        self.segments = vec![segment];
+        self.segments = vec![segment].into();
         self.due = vec![i64::MAX];
         self.deepest = 1;
         0
@@ -326,7 +327,8 @@ impl<H: KeyHash> Table<H> {
             self.shrink_directory();
         }
         if self.segments.len() < self.segments.capacity() / 4 {
-            self.segments.shrink_to(self.segments.len() * 2);
+            let room = self.segments.len() * 2;
+            self.segments.shrink_to(room);
             self.due.shrink_to(self.due.len() * 2);
         }
     }

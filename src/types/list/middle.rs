@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::End;
 use super::chunk::{CHUNK_BYTES_MAX, Chunk};
+use crate::base::debris::Pile;
 
 /// A group is split when it has more chunks than this; twice the square root of the chunks of a list of some 30 million items.
 const GROUP_CHUNKS_MAX: usize = 512;
@@ -21,7 +22,7 @@ struct Group {
 /// Chunks in order; none of them is empty.
 #[derive(Clone, Debug, Default)]
 pub struct Middle {
-    groups: VecDeque<Group>,
+    groups: Pile<VecDeque<Group>>,
     items: usize,
     heap_bytes: usize,
 }
@@ -191,7 +192,7 @@ impl Middle {
 
     /// Panics unless all counts are right.
     pub fn check(&self) {
-        for group in &self.groups {
+        for group in self.groups.iter() {
             assert!(!group.chunks.is_empty() && group.chunks.len() <= GROUP_CHUNKS_MAX);
             assert!(group.chunks.iter().all(|chunk| !chunk.is_empty()));
             assert_eq!(group.items, group.chunks.iter().map(Chunk::len).sum::<usize>());

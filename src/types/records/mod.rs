@@ -10,7 +10,7 @@ mod tests;
 pub use table::Table;
 
 /// How records of a kind are named.
-pub trait Naming: Clone + Default {
+pub trait Naming: Clone + Default + 'static {
     /// The part of a record that is its name; no two records of a table have the same.
     fn name(record: &[u8]) -> &[u8];
 }

@@ -13,7 +13,7 @@ const DRAWS_MAX: usize = 128;
 
 /// Records by name.
 #[derive(Clone, Debug, Default)]
-pub struct Table<N> {
+pub struct Table<N: 'static> {
     directory: Directory<Segment<N>>,
     len: usize,
     segment_bytes: usize,

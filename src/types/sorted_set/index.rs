@@ -4,6 +4,7 @@
 //! Members lie in the order of their hashes, but for what linear probing moves; that is what lets a scan stop anywhere.
 
 use super::slab::NONE;
+use crate::base::debris::Pile;
 use crate::base::size_class::good_size;
 
 /// Numbers of buckets of a segment, all of them size classes of the allocator; one with the most splits when it is full.
@@ -34,7 +35,7 @@ struct Segment {
 /// From hashes to leaves.
 #[derive(Clone, Debug)]
 pub struct Index {
-    segments: Vec<Segment>,
+    segments: Pile<Vec<Segment>>,
     /// The segment for each value of the first `depth` bits.
     directory: Vec<u32>,
     depth: u32,
@@ -149,7 +150,7 @@ impl Index {
         let segment = Segment::new(SIZES[0], 0);
         Index {
             heap_bytes: segment.heap_bytes(),
-            segments: vec![segment],
+            segments: vec![segment].into(),
             directory: vec![0],
             depth: 0,
             free: Vec::new(),

@@ -2,6 +2,8 @@
 
 use std::ops::{Index, IndexMut};
 
+use crate::base::debris::Pile;
+
 /// Nodes in a block.
 const BLOCK: usize = 256;
 
@@ -10,8 +12,8 @@ pub const NONE: u32 = u32::MAX;
 
 /// Nodes under numbers.
 #[derive(Clone, Debug)]
-pub struct Slab<T> {
-    blocks: Vec<Vec<T>>,
+pub struct Slab<T: 'static> {
+    blocks: Pile<Vec<Vec<T>>>,
     free: Vec<u32>,
 }
 
@@ -19,7 +21,7 @@ impl<T: Default> Slab<T> {
     /// No nodes.
     pub fn new() -> Self {
         Slab {
-            blocks: Vec::new(),
+            blocks: Pile::default(),
             free: Vec::new(),
         }
     }

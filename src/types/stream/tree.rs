@@ -6,6 +6,7 @@ mod least;
 use std::ops::ControlFlow;
 
 use super::id::StreamId;
+use crate::base::debris::Pile;
 use crate::base::size_class::good_size;
 
 /// Items of a leaf and children of a branch at most.
@@ -14,9 +15,9 @@ const FANOUT: usize = 64;
 const MERGED_MAX: usize = FANOUT / 2;
 
 /// What a tree holds.
-pub trait Item {
+pub trait Item: 'static {
     /// What a branch knows of the items below it.
-    type Summary: Copy + PartialEq + std::fmt::Debug;
+    type Summary: Copy + PartialEq + std::fmt::Debug + 'static;
 
     /// The summary of this item alone.
     fn summary(&self) -> Self::Summary;
@@ -36,7 +37,7 @@ pub struct Tree<T: Item> {
 #[derive(Clone, Debug)]
 enum Link<T: Item> {
     Leaf(Vec<(StreamId, T)>),
-    Branch(Vec<Child<T>>),
+    Branch(Pile<Vec<Child<T>>>),
 }
 
 #[derive(Clone, Debug)]
@@ -127,7 +128,7 @@ impl<T: Item> Tree<T> {
             let mut children = Vec::with_capacity(FANOUT);
             children.extend([left, *right]);
             grown.bytes += bytes_of(&children) as isize;
-            self.root = Link::Branch(children);
+            self.root = Link::Branch(children.into());
         }
         self.heap_bytes = self.heap_bytes.wrapping_add_signed(grown.bytes);
         self.len += usize::from(replaced.is_none());
@@ -303,7 +304,7 @@ impl<T: Item> Link<T> {
                     child.summary = child.link.summary().expect("an item was just stored");
                 }
                 let Some(right) = split else { return replaced };
-                Link::Branch(put(children, at + 1, *right, &mut grown.bytes)?)
+                Link::Branch(put(children, at + 1, *right, &mut grown.bytes)?.into())
             }
         };
         grown.split = right.into_child().map(Box::new);
@@ -457,7 +458,7 @@ fn merge<T: Item>(children: &mut Vec<Child<T>>, at: usize, freed: &mut isize) {
     let child = &mut children[left];
     match (&mut child.link, right.link) {
         (Link::Leaf(items), Link::Leaf(more)) => items.extend(more),
-        (Link::Branch(items), Link::Branch(more)) => items.extend(more),
+        (Link::Branch(items), Link::Branch(mut more)) => items.append(&mut more),
         _ => unreachable!("all leaves are equally deep"),
     }
     child.summary = T::join(child.summary, right.summary);

@@ -9,8 +9,8 @@ use crate::command::{Local, Part};
 pub struct Facts {
     texts: BTreeMap<&'static str, String>,
     numbers: BTreeMap<&'static str, i64>,
-    /// By database: keys, keys that expire, hashes of which a field expires.
-    pub databases: BTreeMap<i64, [i64; 3]>,
+    /// By database: keys, keys that expire, hashes of which a field expires, bytes of tables.
+    pub databases: BTreeMap<i64, [i64; 4]>,
     /// By shard: its own numbers.
     pub shards: Vec<BTreeMap<&'static str, i64>>,
 }
@@ -34,7 +34,7 @@ impl Facts {
                     *total + *number
                 };
             }
-            for database in part.numbers.chunks_exact(4) {
+            for database in part.numbers.chunks_exact(5) {
                 let totals = facts.databases.entry(database[0]).or_default();
                 for (total, number) in totals.iter_mut().zip(&database[1..]) {
                     *total += number;
@@ -43,6 +43,50 @@ impl Facts {
             facts.shards.push(part.fields.iter().copied().collect());
         }
         facts
+    }
+
+    /// One shard's contribution.
+    pub fn part(local: &mut dyn Local) -> Part {
+        let mut part = Part::default();
+        local.counters(&mut part.fields);
+        sessions(local, &mut part);
+        keys(local, &mut part);
+        if local.shard() == ShardId(0) {
+            local.facts(&mut part.texts);
+            configuration(local, &mut part);
+        }
+        part
+    }
+
+    /// What is in use: what the process took before it had data, entries with their tables, connections and scripts.
+    pub fn used_bytes(&self) -> i64 {
+        self.overhead_bytes() + self.dataset_bytes()
+    }
+
+    /// What is in use beside entries.
+    pub fn overhead_bytes(&self) -> i64 {
+        let others = [
+            "used_memory_startup",
+            "corelane_table_bytes",
+            "mem_clients_normal",
+            "used_memory_vm_eval",
+        ];
+        others.iter().map(|name| self.number(name)).sum::<i64>() + self.script_bytes()
+    }
+
+    /// What entries take.
+    pub fn dataset_bytes(&self) -> i64 {
+        self.number("corelane_used_bytes") - self.number("corelane_table_bytes")
+    }
+
+    /// What texts of scripts and libraries take.
+    pub fn script_bytes(&self) -> i64 {
+        self.number("used_memory_scripts_eval") + self.number("used_memory_functions")
+    }
+
+    /// The most that was ever in use.
+    pub fn peak_bytes(&self) -> i64 {
+        self.number("used_memory_rss_peak").max(self.used_bytes())
     }
 
     /// A text or a number as text; none when nobody told it.
@@ -56,19 +100,6 @@ impl Facts {
         let text = || self.texts.get(name)?.parse().ok();
         self.numbers.get(name).copied().or_else(text).unwrap_or(0)
     }
-}
-
-/// One shard's contribution.
-pub fn gather(local: &mut dyn Local) -> Part {
-    let mut part = Part::default();
-    local.counters(&mut part.fields);
-    sessions(local, &mut part);
-    keys(local, &mut part);
-    if local.shard() == ShardId(0) {
-        local.facts(&mut part.texts);
-        configuration(local, &mut part);
-    }
-    part
 }
 
 fn sessions(local: &mut dyn Local, part: &mut Part) {
@@ -102,7 +133,13 @@ fn keys(local: &mut dyn Local, part: &mut Part) {
         tables += db.table_bytes();
         keys += db.len();
         if !db.is_empty() {
-            let counted = [index, db.len(), db.volatile_len(), db.volatile_hashes_len()];
+            let counted = [
+                index,
+                db.len(),
+                db.volatile_len(),
+                db.volatile_hashes_len(),
+                db.table_bytes(),
+            ];
             part.numbers.extend(counted.map(|number| number as i64));
         }
     }

@@ -6,7 +6,7 @@ mod sections;
 use crate::command::{Acl, Arg, Args, Arity, Command, Exec, Flags, Group, Part};
 use crate::protocol::reply::Reply;
 
-use facts::Facts;
+pub use facts::Facts;
 use sections::SECTIONS;
 
 /// INFO.
@@ -23,7 +23,7 @@ pub const COMMANDS: &[Command] = &[
         ])
         .history(&[("7.0.0", "Takes several sections.")])
         .run(Exec::Everywhere {
-            part: |local, _| Ok(facts::gather(local)),
+            part: |local, _| Ok(Facts::part(local)),
             combine,
         }),
 ];

@@ -88,38 +88,8 @@ fn ratio(part: i64, whole: i64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// What is in use: what the process took before it had data, entries with their tables, connections and scripts.
-fn used(facts: &Facts) -> i64 {
-    overhead(facts) + dataset(facts)
-}
-
-/// What is in use beside entries.
-fn overhead(facts: &Facts) -> i64 {
-    let others = [
-        "used_memory_startup",
-        "corelane_table_bytes",
-        "mem_clients_normal",
-        "used_memory_vm_eval",
-    ];
-    others.iter().map(|name| facts.number(name)).sum::<i64>() + scripts(facts)
-}
-
-/// What entries take.
-fn dataset(facts: &Facts) -> i64 {
-    facts.number("corelane_used_bytes") - facts.number("corelane_table_bytes")
-}
-
-fn peak(facts: &Facts) -> i64 {
-    facts.number("used_memory_rss_peak").max(used(facts))
-}
-
-/// What texts of scripts and libraries take.
-fn scripts(facts: &Facts) -> i64 {
-    facts.number("used_memory_scripts_eval") + facts.number("used_memory_functions")
-}
-
 fn databases(facts: &Facts, text: &mut String) {
-    for (db, [keys, expires, hashes]) in &facts.databases {
+    for (db, [keys, expires, hashes, _]) in &facts.databases {
         line(
             text,
             format_args!("db{db}:keys={keys},expires={expires},avg_ttl=0,keys_with_volatile_items={hashes}"),
@@ -231,23 +201,23 @@ const CLIENTS: &[Field] = &[
 ];
 
 const MEMORY: &[Field] = &[
-    From("used_memory", |facts| used(facts).to_string()),
-    From("used_memory_human", |facts| human(used(facts))),
+    From("used_memory", |facts| facts.used_bytes().to_string()),
+    From("used_memory_human", |facts| human(facts.used_bytes())),
     Fact("used_memory_rss", "0"),
     From("used_memory_rss_human", |facts| human(facts.number("used_memory_rss"))),
-    From("used_memory_peak", |facts| peak(facts).to_string()),
-    From("used_memory_peak_human", |facts| human(peak(facts))),
+    From("used_memory_peak", |facts| facts.peak_bytes().to_string()),
+    From("used_memory_peak_human", |facts| human(facts.peak_bytes())),
     From("used_memory_peak_perc", |facts| {
-        format!("{:.2}%", 100.0 * ratio(used(facts), peak(facts)))
+        format!("{:.2}%", 100.0 * ratio(facts.used_bytes(), facts.peak_bytes()))
     }),
-    From("used_memory_overhead", |facts| overhead(facts).to_string()),
+    From("used_memory_overhead", |facts| facts.overhead_bytes().to_string()),
     Fact("used_memory_startup", "0"),
-    From("used_memory_dataset", |facts| dataset(facts).to_string()),
+    From("used_memory_dataset", |facts| facts.dataset_bytes().to_string()),
     From("used_memory_dataset_perc", |facts| {
-        let net = used(facts) - facts.number("used_memory_startup");
-        format!("{:.2}%", 100.0 * ratio(dataset(facts), net))
+        let net = facts.used_bytes() - facts.number("used_memory_startup");
+        format!("{:.2}%", 100.0 * ratio(facts.dataset_bytes(), net))
     }),
-    From("allocator_allocated", |facts| used(facts).to_string()),
+    From("allocator_allocated", |facts| facts.used_bytes().to_string()),
     From("allocator_active", |facts| facts.number("used_memory_rss").to_string()),
     From("allocator_resident", |facts| {
         facts.number("used_memory_rss").to_string()
@@ -277,8 +247,8 @@ const MEMORY: &[Field] = &[
         human(facts.number("used_memory_vm_eval"))
     }),
     Fact("used_memory_functions", "0"),
-    From("used_memory_scripts", |facts| scripts(facts).to_string()),
-    From("used_memory_scripts_human", |facts| human(scripts(facts))),
+    From("used_memory_scripts", |facts| facts.script_bytes().to_string()),
+    From("used_memory_scripts_human", |facts| human(facts.script_bytes())),
     Fact("maxmemory", "0"),
     From("maxmemory_human", |facts| human(facts.number("maxmemory"))),
     From("maxmemory_policy", |facts| {
@@ -291,10 +261,10 @@ const MEMORY: &[Field] = &[
     Fixed("rss_overhead_ratio", "1.00"),
     Fixed("rss_overhead_bytes", "0"),
     From("mem_fragmentation_ratio", |facts| {
-        format!("{:.2}", ratio(facts.number("used_memory_rss"), used(facts)))
+        format!("{:.2}", ratio(facts.number("used_memory_rss"), facts.used_bytes()))
     }),
     From("mem_fragmentation_bytes", |facts| {
-        (facts.number("used_memory_rss") - used(facts)).to_string()
+        (facts.number("used_memory_rss") - facts.used_bytes()).to_string()
     }),
     Fixed("mem_not_counted_for_evict", "0"),
     Fixed("mem_replication_backlog", "0"),
@@ -309,8 +279,8 @@ const MEMORY: &[Field] = &[
     Fixed("mem_allocator", "mimalloc"),
     Fixed("mem_overhead_db_hashtable_rehashing", "0"),
     Fixed("active_defrag_running", "0"),
-    Fixed("lazyfree_pending_objects", "0"),
-    Fixed("lazyfreed_objects", "0"),
+    Fact("lazyfree_pending_objects", "0"),
+    Fact("lazyfreed_objects", "0"),
 ];
 
 const PERSISTENCE: &[Field] = &[
