@@ -5,6 +5,7 @@
 // Links the library of the function below.
 use mimalloc as _;
 
+// SAFETY: this is how mimalloc.h declares it.
 unsafe extern "C" {
     fn mi_collect(force: bool);
 }
