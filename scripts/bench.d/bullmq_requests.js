@@ -39,12 +39,12 @@ async function main() {
   }
   const scripts = require('bullmq/dist/cjs/scripts');
   const words = (request) => request.map((word) => word.toString('base64'));
-  console.log(JSON.stringify({
+  const recording = JSON.stringify({
     add: { script: scripts.addStandardJob.content, request: words(added.at(-1)) },
     finish: { script: scripts.moveToFinished.content, request: words(worked.at(-1)) },
     take: { script: scripts.moveToActive.content, request: words(worked.at(0)) },
-  }));
-  process.exit(0);
+  });
+  process.stdout.write(recording, () => process.exit(0));
 }
 
 main().catch((error) => { console.error(error); process.exit(1); });
