@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
-use super::id::Slot;
+use super::id::{ShardId, Slot};
 
 /// How many slots keys are spread over (Valkey Cluster specification).
 pub const SLOTS: u16 = 16_384;
@@ -60,6 +60,11 @@ pub fn crc16(bytes: &[u8]) -> u16 {
     rest.iter().fold(crc, |crc, &byte| {
         (crc << 8) ^ CRC16_TABLES[0][usize::from((crc >> 8) as u8 ^ byte)]
     })
+}
+
+/// The shard that owns a slot when there are so many.
+pub fn owner(slot: Slot, shards: u16) -> ShardId {
+    ShardId((u32::from(slot.0) * u32::from(shards) / u32::from(SLOTS)) as u16)
 }
 
 /// The slot of a routing part (not of a key: the caller has cut out the hash tag).

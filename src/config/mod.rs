@@ -2,6 +2,7 @@
 //!
 //! A directive is declared once, in `table`; CONFIG, files, the command line and the documentation follow from that.
 
+pub mod affinity;
 mod choices;
 mod directive;
 mod load;
@@ -118,7 +119,7 @@ pub struct Config {
     pub stream_node_max_bytes: usize,
     /// Entries up to which a stream's node is filled; 0: no limit.
     pub stream_node_max_entries: usize,
-    /// Affinity rules: `preset:bullmq`, `prefix*:...`; see docs.
+    /// Affinity rules; see docs/affinity.md.
     pub affinity: Vec<String>,
     /// Whether keys are freed by a background thread when FLUSHALL does not say.
     pub lazyfree_lazy_user_flush: bool,
@@ -192,7 +193,7 @@ impl Default for Config {
             hll_sparse_max_bytes: 3000,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
-            affinity: vec!["preset:bullmq".into()],
+            affinity: vec!["preset:all".into()],
             lazyfree_lazy_user_flush: true,
             renamed_commands: Vec::new(),
             inert: BTreeMap::new(),

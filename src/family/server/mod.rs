@@ -7,6 +7,7 @@ mod info;
 mod keyspace;
 mod memory;
 mod memory_report;
+mod route;
 
 use crate::command::Command;
 
@@ -18,6 +19,7 @@ pub const COMMANDS: &[&[Command]] = &[
     info::COMMANDS,
     keyspace::COMMANDS,
     memory::COMMANDS,
+    route::COMMANDS,
 ];
 
 #[cfg(test)]

@@ -1,0 +1,236 @@
+//! Affinity rules: which part of a key decides its slot.
+//!
+//! Owns the notation of rules and the presets. It must not know shards.
+
+use crate::base::hash::hash_tag;
+
+/// A set of rules by name. docs/affinity.md says which keys of the framework they follow.
+pub struct Preset {
+    /// The name, behind `preset:`.
+    pub name: &'static str,
+    /// Its rules, in order.
+    pub rules: &'static [&'static str],
+}
+
+/// Every preset.
+pub const PRESETS: &[Preset] = &[
+    preset(
+        "all",
+        &[
+            "arq:?:{*}",
+            "bq:*",
+            "bull:*",
+            "dramatiq:",
+            "rq:?:{*}",
+            "saq:job:{*}",
+            "saq:{*}",
+            "unacked",
+            "*\x06\x16",
+        ],
+    ),
+    preset("arq", &["arq:?:{*}"]),
+    preset("bee-queue", &["bq:*"]),
+    preset("bull", &["bull:*"]),
+    preset("bullmq", &["bull:*"]),
+    preset("celery", &["*\x06\x16", "unacked"]),
+    preset("dramatiq", &["dramatiq:"]),
+    preset("none", &[]),
+    preset("rq", &["rq:?:{*}"]),
+    preset("saq", &["saq:job:{*}", "saq:{*}"]),
+];
+
+const fn preset(name: &'static str, rules: &'static [&'static str]) -> Preset {
+    Preset { name, rules }
+}
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
+    /// `prefix:*`: from the start of the key to the end of the segment behind the prefix.
+    UpTo(Vec<u8>),
+    /// `prefix:?:{*}`: the last segment alone; `?` is any one segment, so these are what stands between them.
+    Segment(Vec<Vec<u8>>),
+    /// `prefix`: the prefix, so that all such keys are together.
+    Prefix(Vec<u8>),
+    /// `*separator`: what stands before the separator.
+    Before(Vec<u8>),
+}
+
+impl Form {
+    fn parse(text: &str) -> Option<Form> {
+        if let Some(separator) = text.strip_prefix('*') {
+            return (!separator.is_empty() && !separator.contains('*')).then(|| Form::Before(separator.into()));
+        }
+        if let Some(head) = text.strip_suffix("{*}") {
+            let pieces: Vec<Vec<u8>> = head.split('?').map(|piece| piece.as_bytes().to_vec()).collect();
+            let apart = |piece: &Vec<u8>| piece.ends_with(b":");
+            return (!head.contains('*') && pieces.iter().all(apart)).then_some(Form::Segment(pieces));
+        }
+        if let Some(prefix) = text.strip_suffix('*') {
+            return (prefix.ends_with(':') && !prefix.contains('*')).then(|| Form::UpTo(prefix.into()));
+        }
+        (!text.is_empty() && !text.contains('*') && !text.starts_with("preset:")).then(|| Form::Prefix(text.into()))
+    }
+
+    /// The part of `key` that decides, if the rule fits it.
+    fn part<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        match self {
+            Form::UpTo(prefix) => {
+                let segment = segment(key.strip_prefix(&**prefix)?)?;
+                Some(&key[..prefix.len() + segment.len()])
+            }
+            Form::Segment(pieces) => {
+                let (first, others) = pieces.split_first()?;
+                let mut rest = key.strip_prefix(&**first)?;
+                for piece in others {
+                    rest = rest[segment(rest)?.len()..].strip_prefix(&**piece)?;
+                }
+                segment(rest)
+            }
+            Form::Prefix(prefix) => key.starts_with(prefix).then(|| &key[..prefix.len()]),
+            Form::Before(separator) => {
+                let at = memchr::memmem::find(key, separator)?;
+                (at > 0).then(|| &key[..at])
+            }
+        }
+    }
+}
+
+/// What stands before the first `:`, or all of it; none when that is nothing.
+fn segment(text: &[u8]) -> Option<&[u8]> {
+    let end = memchr::memchr(b':', text).unwrap_or(text.len());
+    (end > 0).then(|| &text[..end])
+}
+
+/// An affinity directive that cannot be understood.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "affinity rule '{rule}' is neither a preset (preset:NAME) nor of the form 'prefix:*', 'prefix:?:{{*}}', 'prefix' or '*separator'"
+)]
+pub struct RuleError {
+    rule: String,
+}
+
+/// The rules in force, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Affinity {
+    rules: Vec<(Box<str>, Form)>,
+}
+
+/// Why a part of a key decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why<'a> {
+    /// It is the hash tag.
+    Tag,
+    /// This rule cuts it out.
+    Rule(&'a str),
+    /// It is the whole key.
+    Key,
+}
+
+impl Affinity {
+    /// The rules as the directive gives them.
+    pub fn new(directive: &[String]) -> Result<Self, RuleError> {
+        let mut rules = Vec::new();
+        let mut add = |text: &str| {
+            let form = Form::parse(text).ok_or_else(|| RuleError { rule: text.to_owned() })?;
+            rules.push((text.into(), form));
+            Ok(())
+        };
+        for text in directive {
+            let named = text.strip_prefix("preset:");
+            match named.and_then(|name| PRESETS.iter().find(|preset| preset.name == name)) {
+                Some(preset) => preset.rules.iter().try_for_each(|rule| add(rule))?,
+                None => add(text)?,
+            }
+        }
+        Ok(Affinity { rules })
+    }
+
+    /// The part of `key` that decides its slot, and why: hash tag, else what the first rule that fits cuts out, else all of it.
+    pub fn explain<'a>(&'a self, key: &'a [u8]) -> (&'a [u8], Why<'a>) {
+        if let Some(tag) = hash_tag(key) {
+            return (tag, Why::Tag);
+        }
+        let fitting = |(text, form): &'a (Box<str>, Form)| Some((form.part(key)?, Why::Rule(text)));
+        self.rules.iter().find_map(fitting).unwrap_or((key, Why::Key))
+    }
+
+    /// The part of `key` that decides its slot.
+    #[inline]
+    pub fn routing_part<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+        hash_tag(key)
+            .or_else(|| self.rules.iter().find_map(|(_, form)| form.part(key)))
+            .unwrap_or(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn affinity(rules: &[&str]) -> Result<Affinity, RuleError> {
+        Affinity::new(&rules.iter().map(|&rule| rule.to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn keys_of_frameworks_go_where_their_queue_or_job_is() {
+        let all = affinity(&["preset:all"]).expect("presets are valid");
+        for preset in PRESETS {
+            let alone = affinity(&[&format!("preset:{}", preset.name)]).expect("presets are valid");
+            let missing = alone.rules.iter().find(|rule| !all.rules.contains(rule));
+            assert_eq!(missing, None, "preset:all has the rules of every other one");
+        }
+        for (key, part) in [
+            ("bull:mail:wait", "bull:mail"),
+            ("bull:mail:1:logs", "bull:mail"),
+            ("bull:mail", "bull:mail"),
+            ("bull:", "bull:"),
+            ("bull:{x}:wait", "x"),
+            ("bq:mail:waiting", "bq:mail"),
+            ("rq:queue:mail", "mail"),
+            ("rq:wip:mail", "mail"),
+            ("rq:queue:mail:intermediate", "mail"),
+            ("rq:job:7f3a", "7f3a"),
+            ("rq:job:7f3a:dependents", "7f3a"),
+            ("rq:results:7f3a", "7f3a"),
+            ("rq:workers", "rq:workers"),
+            ("arq:job:7f3a", "7f3a"),
+            ("arq:in-progress:7f3a", "7f3a"),
+            ("arq:queue", "arq:queue"),
+            ("saq:mail:queued", "mail"),
+            ("saq:job:mail:7f3a", "mail"),
+            ("dramatiq:mail.DQ.msgs", "dramatiq:"),
+            ("dramatiq:__heartbeats__", "dramatiq:"),
+            ("celery", "celery"),
+            ("celery\x06\x163", "celery"),
+            ("unacked_index", "unacked"),
+            ("other:a:b", "other:a:b"),
+        ] {
+            assert_eq!(all.routing_part(key.as_bytes()), part.as_bytes(), "{key}");
+            assert_eq!(all.explain(key.as_bytes()).0, part.as_bytes(), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides_and_is_told() {
+        let rules = affinity(&["jobs:*", "jobs:a:{*}", "jo"]).expect("valid rules");
+        assert_eq!(rules.explain(b"jobs:a:b"), (&b"jobs:a"[..], Why::Rule("jobs:*")));
+        assert_eq!(rules.explain(b"jobs:"), (&b"jo"[..], Why::Rule("jo")));
+        assert_eq!(rules.explain(b"x{t}"), (&b"t"[..], Why::Tag));
+        assert_eq!(rules.explain(b"x"), (&b"x"[..], Why::Key));
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused() {
+        for rule in ["", "preset:nosuch", "a*", "a:*:b", "*", "**", "a?{*}", "a:*{*}"] {
+            let refused = affinity(&[rule]).expect_err("it is no rule");
+            assert!(
+                refused
+                    .to_string()
+                    .starts_with(&format!("affinity rule '{rule}' is neither")),
+                "{refused}"
+            );
+        }
+    }
+}
