@@ -108,6 +108,8 @@ pub struct Keys<'a> {
     pub effects: &'a mut Effects,
     /// How it is recorded that keys are used.
     pub accesses: Accesses,
+    /// Whether digits that are stored stay text, as the words of a script do in Valkey.
+    pub keeps_digits: bool,
 }
 
 macro_rules! typed {
@@ -288,23 +290,39 @@ impl Keys<'_> {
         self.selected().insert_new(hash, entry)
     }
 
+    /// A new string, not inserted yet.
+    pub fn new_string(&self, key: &[u8], bytes: &[u8]) -> Entry {
+        if self.keeps_digits {
+            Entry::text(key, bytes)
+        } else {
+            Entry::string(key, bytes)
+        }
+    }
+
     /// Stores a string that expires at `at`, over whatever is there, in the same memory if it can; the caller records the change.
     /// Answers a collection that was replaced.
     pub fn put_string(&mut self, key: &[u8], bytes: &[u8], at: Option<UnixMillis>) -> Option<Entry> {
         let place = match self.find_used(key) {
             Err(hash) => {
-                self.insert_new(hash, Entry::string(key, bytes).expiring(at));
+                let entry = self.new_string(key, bytes).expiring(at);
+                self.insert_new(hash, entry);
                 return None;
             }
             Ok(place) => place,
         };
-        let db = self.selected();
-        if db.at(place).as_string().is_none() {
-            let mut entry = Entry::string(key, bytes).expiring(at);
+        let keeps_digits = self.keeps_digits;
+        if self.selected().at(place).as_string().is_none() {
+            let mut entry = self.new_string(key, bytes).expiring(at);
+            let db = self.selected();
             entry.set_access(db.at(place).access());
             return Some(db.replace_at(place, entry));
         }
-        db.at_mut(place).set_string(bytes);
+        let db = self.selected();
+        if keeps_digits {
+            db.at_mut(place).set_bytes(bytes);
+        } else {
+            db.at_mut(place).set_string(bytes);
+        }
         if db.at(place).expires_at() != at {
             db.set_expiry_at(place, at);
         }
@@ -447,6 +465,7 @@ mod tests {
             },
             effects: &mut effects,
             accesses: Accesses::new(None, UnixMillis(now_ms), Rng::new(1)),
+            keeps_digits: false,
         });
         effects
     }

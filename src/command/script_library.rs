@@ -38,11 +38,11 @@ pub enum Restore {
     Flush,
 }
 
-/// A script or function that runs for longer than clients are made to wait.
+/// A function that runs for longer than clients are made to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// The function's name; `None` for a script.
-    pub function: Option<Box<[u8]>>,
+    /// The function's name.
+    pub function: Box<[u8]>,
     /// The words of the command that runs it.
     pub command: Vec<Box<[u8]>>,
     /// For how long it has run, in milliseconds.
@@ -67,8 +67,8 @@ pub trait ScriptLibrary {
     fn flush_libraries(&mut self);
     /// Makes several libraries known, all or none.
     fn restore_libraries(&mut self, codes: &[&[u8]], how: Restore) -> Ran;
-    /// What has run for long.
-    fn running(&self) -> Option<Running>;
+    /// The function that has run for long; an error when that is a script.
+    fn running(&self) -> Result<Option<Running>, Error>;
     /// Ends what has run for long: a function, or a script.
     fn kill(&mut self, function: bool) -> Ran;
 }

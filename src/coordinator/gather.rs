@@ -300,6 +300,7 @@ impl Local for Here<'_> {
 
     fn facts(&self, out: &mut Vec<Text>) {
         self.node.shared.tell_facts(out);
+        out.push(("corelane_costly_scripts", self.node.shared.registry.costs.text()));
     }
 
     fn purge_memory(&mut self) {

@@ -446,6 +446,7 @@ impl Node {
             ),
             Holdings::Whole(spaces) => run_over_whole(
                 &mut surroundings,
+                false,
                 spaces,
                 &self.router,
                 &tx.asker,

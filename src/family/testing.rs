@@ -201,6 +201,7 @@ impl Bench {
                 now: self.now,
                 effects: &mut effects,
                 accesses,
+                keeps_digits: false,
             },
             reply,
             caller: Caller {

@@ -60,7 +60,7 @@ unsafe fn submit(lua: *mut State, runtime: &Runtime, words: &Words<'_>) -> Resul
     let answer = unsafe {
         match outcome {
             Some(Ok(())) => incoming::push_reply(lua, reply.bytes()),
-            Some(Err(stop)) => Err(runtime.abandon(stop)),
+            Some(Err(stop)) => Err(runtime.abandon(lua, 1, stop)),
             None => {
                 stack::push_error(
                     lua,

@@ -186,7 +186,47 @@ unsafe fn resume_with(lua: *mut State, coroutine: *mut State, arguments: c_int) 
     }
 }
 
-export! { describe_error = describe_error_inner }
+export! { describe_error = describe_error_inner, err_handler = err_handler_inner }
+
+/// What Valkey's handler of errors, a script by that name, ends with when it is to describe a read-only table.
+const HANDLER_SOURCE: &[u8] = b"@err_handler_def";
+const HANDLER_LINE: f64 = 10.0;
+const HANDLER_REFUSAL: &[u8] = b"err_handler_def:10: Attempt to modify a readonly table";
+
+/// The handler of errors, as scripts can call it.
+// SAFETY: for callers: `lua` is live and the heap's limit is lifted.
+unsafe fn err_handler_inner(lua: *mut State) -> super::runtime::Outcome {
+    // SAFETY: Lua called us; the index is asked for only when there is a value.
+    unsafe {
+        if ffi::lua_gettop(lua) > 0 && readonly::is_front(lua, 1) {
+            stack::push_bytes(lua, HANDLER_REFUSAL);
+            return Err(Raise::Value);
+        }
+        describe_error_inner(lua)
+    }
+}
+
+/// Pushes where the error came from: a source and a line; false, and nothing pushed, when that is not known.
+// SAFETY: for callers: as above, and one value is on the stack.
+unsafe fn push_place(lua: *mut State) -> bool {
+    // SAFETY: as the caller's; the activation record is filled before it is read.
+    unsafe {
+        let mut activation: ffi::Activation = std::mem::zeroed();
+        if ffi::lua_getstack(lua, 1, &mut activation) == 0 {
+            return false;
+        }
+        ffi::lua_getinfo(lua, c"nSl".as_ptr(), &mut activation);
+        if CStr::from_ptr(activation.what) == c"C" {
+            if ffi::lua_getstack(lua, 2, &mut activation) == 0 {
+                return false;
+            }
+            ffi::lua_getinfo(lua, c"nSl".as_ptr(), &mut activation);
+        }
+        stack::push_bytes(lua, CStr::from_ptr(activation.source).to_bytes());
+        ffi::lua_pushnumber(lua, f64::from(activation.currentline));
+        true
+    }
+}
 
 /// The handler of errors that nobody caught: makes a table of what was raised and adds the place.
 // SAFETY: for callers: `lua` is live and the heap's limit is lifted.
@@ -197,6 +237,9 @@ unsafe fn describe_error_inner(lua: *mut State) -> super::runtime::Outcome {
             ffi::lua_pushnil(lua);
         }
         ffi::lua_settop(lua, 1);
+        // The refusal that `err_handler` raises is the handler's own, and not its caller's.
+        let refuses = readonly::is_front(lua, 1)
+            || ffi::lua_type(lua, 1) == ffi::STRING && stack::bytes_at(lua, 1) == Some(HANDLER_REFUSAL);
         if ffi::lua_type(lua, 1) != ffi::TABLE {
             let mut text = b"ERR ".to_vec();
             text.extend_from_slice(&plain_text(lua));
@@ -204,23 +247,16 @@ unsafe fn describe_error_inner(lua: *mut State) -> super::runtime::Outcome {
             ffi::lua_insert(lua, 1);
             ffi::lua_settop(lua, 1);
         }
-        let mut activation: ffi::Activation = std::mem::zeroed();
-        let mut found = ffi::lua_getstack(lua, 1, &mut activation) != 0;
-        if found {
-            ffi::lua_getinfo(lua, c"nSl".as_ptr(), &mut activation);
-            if CStr::from_ptr(activation.what) == c"C" {
-                found = ffi::lua_getstack(lua, 2, &mut activation) != 0;
-                if found {
-                    ffi::lua_getinfo(lua, c"nSl".as_ptr(), &mut activation);
-                }
-            }
+        if refuses {
+            ffi::lua_settop(lua, 0);
+            stack::push_error(lua, &[b"ERR ", HANDLER_REFUSAL].concat(), false);
+            stack::push_bytes(lua, HANDLER_SOURCE);
+            ffi::lua_pushnumber(lua, HANDLER_LINE);
+        } else if !push_place(lua) {
+            return Ok(1);
         }
-        if found && !readonly::is_front(lua, 1) {
-            stack::push_bytes(lua, CStr::from_ptr(activation.source).to_bytes());
-            stack::set_field(lua, 1, "source");
-            ffi::lua_pushnumber(lua, f64::from(activation.currentline));
-            stack::set_field(lua, 1, "line");
-        }
+        stack::set_field(lua, 1, "line");
+        stack::set_field(lua, 1, "source");
         Ok(1)
     }
 }

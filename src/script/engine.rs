@@ -167,11 +167,11 @@ impl Interpreter {
         }
     }
 
-    /// Takes the outcome of a call from the stack and writes it as the client's reply.
-    fn conclude(&self, succeeded: bool, stop: Option<Stop>, reply: &mut Reply) -> Result<(), Stop> {
+    /// Takes the outcome of a call from the stack and writes it as the client's reply; `killed` begins that of what was killed.
+    fn conclude(&self, succeeded: bool, stop: Option<Stop>, killed: &[u8], reply: &mut Reply) -> Result<(), Stop> {
         match stop {
             Some(Stop::Restart) => {}
-            Some(Stop::Killed) => reply.error("ERR Script killed by user with SCRIPT KILL."),
+            Some(Stop::Killed) => reply.error_bytes(&[killed, &self.runtime().place()].concat()),
             // SAFETY: one value stands on the stack.
             None if succeeded => unsafe { outgoing::write_value(self.lua, self.runtime().resp.get(), reply) },
             // SAFETY: as above.
@@ -397,7 +397,7 @@ impl Engine {
         if stop == Some(Stop::Restart) {
             interpreter.runtime().random.set(random);
         }
-        interpreter.conclude(succeeded, stop, reply)
+        interpreter.conclude(succeeded, stop, b"ERR Script killed by user with SCRIPT KILL.", reply)
     }
 
     /// Calls a function, as [`Engine::run`] runs a script.
@@ -435,7 +435,7 @@ impl Engine {
         if stop == Some(Stop::Restart) {
             interpreter.runtime().random.set(random);
         }
-        interpreter.conclude(succeeded, stop, reply)
+        interpreter.conclude(succeeded, stop, b"ERR Script killed by user with FUNCTION KILL.", reply)
     }
 
     /// What is known of a function: its library's name and its facts.

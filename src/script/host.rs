@@ -33,7 +33,7 @@ pub enum AclCheck {
     Allowed,
     /// The user may not.
     Denied,
-    /// There is no such command, or the arguments do not fit it.
+    /// There is no such command.
     UnknownCommand,
 }
 

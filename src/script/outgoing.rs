@@ -52,7 +52,9 @@ unsafe fn write_table(lua: *mut State, script_resp: Resp, reply: &mut Reply) {
     unsafe {
         readonly::uncover(lua, -1);
         if field_of(lua, "err", ffi::STRING) {
-            reply.error_bytes(until_nul(stack::bytes_at(lua, -1).unwrap_or_default()));
+            reply.error_bytes(without_line_end(until_nul(
+                stack::bytes_at(lua, -1).unwrap_or_default(),
+            )));
         } else if field_of(lua, "ok", ffi::STRING) {
             write_status(until_nul(stack::bytes_at(lua, -1).unwrap_or_default()), reply);
         } else if field_of(lua, "double", ffi::NUMBER) {
@@ -89,8 +91,14 @@ unsafe fn field_of(lua: *mut State, field: &str, kind: std::ffi::c_int) -> bool 
 }
 
 /// Status and error texts are strings of C in Valkey: they end at the first zero byte.
-fn until_nul(text: &[u8]) -> &[u8] {
+pub fn until_nul(text: &[u8]) -> &[u8] {
     text.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+/// Of an error's text Valkey takes the line ends away that it ends with.
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+    &text[..end.map_or(0, |last| last + 1)]
 }
 
 fn one_line(text: &[u8]) -> Vec<u8> {
@@ -105,7 +113,7 @@ fn write_status(text: &[u8], reply: &mut Reply) {
 }
 
 fn write_big_number(text: &[u8], reply: &mut Reply) {
-    let text = one_line(text);
+    let text = one_line(until_nul(text));
     match reply.resp() {
         Resp::V2 => reply.bulk(&text),
         Resp::V3 => {
@@ -220,7 +228,7 @@ pub unsafe fn error_text(lua: *mut State) -> Vec<u8> {
             return [b"ERR ", text].concat();
         }
         stack::push_field(lua, -1, "err");
-        let text = stack::bytes_at(lua, -1).unwrap_or(b"ERR unknown error").to_vec();
+        let text = until_nul(stack::bytes_at(lua, -1).unwrap_or(b"ERR unknown error")).to_vec();
         stack::pop(lua, 1);
         text
     }

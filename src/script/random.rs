@@ -13,6 +13,9 @@ const BOUND: u32 = i32::MAX as u32;
 
 export! { random = random_inner, randomseed = randomseed_inner }
 
+/// The state before any seed, as POSIX has it.
+pub const UNSEEDED: u64 = 0x1234_abcd_330e;
+
 /// The state that follows from a seed.
 pub fn seeded(seed: i32) -> u64 {
     (u64::from(seed as u32) << 16) | 0x330e

@@ -44,6 +44,8 @@ pub struct Runtime {
     pub heap: Heap,
     host: Cell<Option<NonNull<dyn Host>>>,
     stop: Cell<Option<Stop>>,
+    /// Where the script was when it was abandoned, as errors tell it.
+    place: RefCell<Vec<u8>>,
     /// The protocol in which the script wants the replies of its calls.
     pub resp: Cell<Resp>,
     /// The reply of the command under way; kept for its room.
@@ -63,11 +65,12 @@ impl Runtime {
             heap: Heap::new(limit_bytes),
             host: Cell::new(None),
             stop: Cell::new(None),
+            place: RefCell::default(),
             resp: Cell::new(Resp::V2),
             reply: Cell::default(),
             digits: Cell::default(),
             draft: RefCell::default(),
-            random: Cell::new(0),
+            random: Cell::new(super::random::UNSEEDED),
         }
     }
 
@@ -78,6 +81,7 @@ impl Runtime {
         let pointer = unsafe { std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host + 'static>>(pointer) };
         self.host.set(Some(pointer));
         self.stop.set(None);
+        self.place.borrow_mut().clear();
         self.resp.set(Resp::V2);
         body();
         self.host.set(None);
@@ -107,12 +111,30 @@ impl Runtime {
         self.stop.get()
     }
 
-    /// Abandons the running script: the caller raises [`Raise::Stopped`].
-    pub fn abandon(&self, stop: Stop) -> Raise {
+    /// Abandons the running script, which is at `level` of the stack: the caller raises [`Raise::Stopped`].
+    ///
+    /// # Safety
+    /// `lua` is live.
+    pub unsafe fn abandon(&self, lua: *mut State, level: c_int, stop: Stop) -> Raise {
         if self.stop.get().is_none() {
             self.stop.set(Some(stop));
+            // SAFETY: as the caller's; the activation record is filled before it is read.
+            unsafe {
+                let mut activation: ffi::Activation = std::mem::zeroed();
+                if stop == Stop::Killed && ffi::lua_getstack(lua, level, &mut activation) != 0 {
+                    ffi::lua_getinfo(lua, c"Sl".as_ptr(), &mut activation);
+                    let source = CStr::from_ptr(activation.source).to_bytes();
+                    let line = format!(":{}.", activation.currentline);
+                    self.place.replace([b" script: on ", source, line.as_bytes()].concat());
+                }
+            }
         }
         Raise::Stopped
+    }
+
+    /// Where the script was when it was killed, as errors tell it.
+    pub fn place(&self) -> Vec<u8> {
+        self.place.take()
     }
 }
 
@@ -201,7 +223,8 @@ pub unsafe extern "C-unwind" fn interrupt(lua: *mut State, _activation: *mut ffi
         let runtime = runtime(lua);
         if runtime.stopped().is_none() {
             match runtime.host(|host| host.interrupted()).flatten() {
-                Some(stop) => runtime.abandon(stop),
+                // What runs is at the top of the stack when the hook is called.
+                Some(stop) => runtime.abandon(lua, 0, stop),
                 None => return,
             };
         }

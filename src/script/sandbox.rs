@@ -122,7 +122,7 @@ pub unsafe fn build(lua: *mut State) -> Globals {
         push_server(lua, true, &[&FUNCTIONS[..], &SCRIPT_FUNCTIONS[..]]);
         set_server(lua);
         for name in ["__redis__err__handler", "__server__err__handler"] {
-            stack::set_function(lua, name, catching::describe_error);
+            stack::set_function(lua, name, catching::err_handler);
         }
         guard(lua);
         ffi::lua_pushvalue(lua, -1);

@@ -4,6 +4,7 @@
 
 use super::ffi::{self, State};
 use super::host::{AclCheck, LogLevel};
+use super::outgoing::until_nul;
 use super::runtime::{Outcome, Raise, export, runtime};
 use super::stack;
 use crate::protocol::reply::Resp;
@@ -46,11 +47,13 @@ unsafe fn error_reply_inner(lua: *mut State) -> Outcome {
     // SAFETY: Lua called us.
     unsafe {
         let Some(text) = one_string(lua) else { return Ok(1) };
-        let text = trim_line_ends(text.strip_prefix(b"-").unwrap_or(text));
-        if text.contains(&b' ') {
-            stack::push_error(lua, text, false);
-        } else {
-            stack::push_error(lua, &[b"ERR ", text].concat(), false);
+        let text = until_nul(text.strip_prefix(b"-").unwrap_or(text));
+        match memchr::memchr(b' ', text) {
+            Some(space) => {
+                let (code, message) = text.split_at(space + 1);
+                stack::push_error(lua, &[code, trim_line_ends(message)].concat(), false);
+            }
+            None => stack::push_error(lua, &[b"ERR ", text].concat(), false),
         }
         Ok(1)
     }
@@ -100,7 +103,9 @@ unsafe fn log_inner(lua: *mut State) -> Outcome {
         if !stack::is_number(lua, 1) {
             return refuse(lua, "ERR First argument must be a number (log level).");
         }
-        let level = match ffi::lua_tonumber(lua, 1) as i64 as i32 {
+        // A number beyond an `int` is none of the levels, and neither is NaN.
+        let number = ffi::lua_tonumber(lua, 1);
+        let level = match if number.is_nan() { -1 } else { number as i32 } {
             0 => LogLevel::Debug,
             1 => LogLevel::Verbose,
             2 => LogLevel::Notice,

@@ -235,7 +235,7 @@ fn unpack_inner(lua: &Lua) -> Outcome {
         return Err(Raise::Argument(3, c"offset must be 1 or greater"));
     }
     // A negative place is far behind every string.
-    let mut at = usize::try_from(start).map_or(usize::MAX, |start| start - 1);
+    let mut at = (start as usize).wrapping_sub(1);
     let mut pushed: c_int = 0;
     while let Some((option, mut size)) = format.next(lua)? {
         at = at.saturating_add(format.padding(at, option, size));
@@ -285,7 +285,7 @@ fn unpack_inner(lua: &Lua) -> Outcome {
         }
         at = at.saturating_add(size);
     }
-    lua.push_number(at.wrapping_add(1) as f64);
+    lua.push_number(at.wrapping_add(1) as i64 as f64);
     Ok(pushed + 1)
 }
 

@@ -40,6 +40,7 @@ impl Surroundings<'_> {
                 db: asker.db,
                 now: self.now,
                 effects: self.effects,
+                keeps_digits: false,
             },
             reply,
             caller: Caller {
@@ -64,8 +65,22 @@ impl Surroundings<'_> {
         args: Args<'_>,
         reply: &mut Reply,
     ) -> Attempt {
+        self.run_for(false, space, asker, command, args, reply)
+    }
+
+    /// As [`Surroundings::run`], for a client or for its script.
+    pub fn run_for(
+        &mut self,
+        script: bool,
+        space: &mut Keyspace,
+        asker: &Asker,
+        command: &Command,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) -> Attempt {
         let mark = reply.len();
         let mut context = self.context(space, asker, reply);
+        context.keys.keeps_digits = script;
         let ran = match command.exec {
             Exec::Keys(run) | Exec::Roaming { run, .. } | Exec::Shard { run, .. } => {
                 run(&mut context, args).map(|()| Attempt::Served)

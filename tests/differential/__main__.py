@@ -11,8 +11,10 @@ import sys
 import traceback
 
 import blocking
+import busy_suite
 import fault
 import intended
+import lua_suite
 import payload_suite
 import scenario
 import script_files
@@ -40,7 +42,7 @@ def options_of(argv):
     parser.add_argument("--seconds", type=float, default=86_400, help="stop random sequences after this time")
     parser.add_argument("--group", default="", help="session kinds, comma separated")
     parser.add_argument("--skip", default="", help="commands not to send, comma separated")
-    parser.add_argument("--suite", default="random,wire,sessions,blocking,events,payloads,notifications,scripting", help="what to run, comma separated")
+    parser.add_argument("--suite", default="random,wire,sessions,blocking,events,payloads,notifications,scripting,lua,busy", help="what to run, comma separated")
     parser.add_argument("--scripts", type=int, default=30, help="generated blocking scripts")
     parser.add_argument("--self-test", action="store_true", help="check that the harness finds planted faults")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of some twenty ports")
@@ -93,6 +95,8 @@ def run_suites(reference, others, resp_version, options):
         "wire": lambda: wire.run(reference, others, resp_version, options.seed, say),
         "sessions": lambda: scenario.run(script_files.load(script_files.SESSIONS), reference, others, resp_version, say, available),
         "events": EventSuite(reference, others, resp_version, event_options(options), say).run,
+        "busy": lambda: busy_suite.run(reference, others, say),
+        "lua": lambda: lua_suite.run(reference, others, resp_version, options, say),
         "payloads": lambda: payload_suite.run(reference, others, resp_version, options.seed, say),
         "blocking": lambda: scenario.run({**written, **generated}, reference, others, resp_version, say, available),
     }

@@ -26,11 +26,6 @@ def _keys_of_absent(args, ours, theirs):
     return asked and b"ERR Invalid command specified" in (ours[1], theirs[1])
 
 
-def _number_of_script(args, ours, theirs):
-    asked = len(args) > 2 and args[0].upper() == b"OBJECT" and args[1].upper() == b"ENCODING"
-    return asked and (ours[1], theirs[1]) == (b"embstr", b"int")
-
-
 def _dump_of_stream(args, ours, theirs):
     return args[0].upper() == b"DUMP" and theirs[1] == b"ERR values of this type cannot be dumped"
 
@@ -72,7 +67,6 @@ def _lags(reply):
 
 INTENDED = [
     Intended("progress of groups", "lag is the number of entries left and entries-read is exact where Valkey answers nil or guesses", _progress),
-    Intended("numbers stored by scripts", "an integer is kept as one whoever stores it; Valkey keeps the text that a script stores", _number_of_script),
     Intended("dump of streams", "DUMP and RESTORE know no streams", _dump_of_stream),
     Intended("keys of absent commands", "COMMAND GETKEYS knows only commands that are there", _keys_of_absent),
 ]

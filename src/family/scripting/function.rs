@@ -164,14 +164,15 @@ fn load(scripts: &mut dyn ScriptLibrary, args: Args<'_>, reply: &mut Reply) -> R
 }
 
 fn stats(scripts: &mut dyn ScriptLibrary, _: Args<'_>, reply: &mut Reply) -> Ran {
+    let running = scripts.running()?;
     reply.map(2);
     reply.bulk(b"running_script");
-    match scripts.running() {
+    match running {
         None => reply.null(),
         Some(running) => {
             reply.map(3);
             reply.bulk(b"name");
-            reply.bulk(running.function.as_deref().unwrap_or_default());
+            reply.bulk(&running.function);
             reply.bulk(b"command");
             reply.array(running.command.len());
             running.command.iter().for_each(|word| reply.bulk(word));

@@ -54,7 +54,8 @@ fn append(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let (key, tail) = (args.at(1), args.at(2));
     let end = match length(ctx, key)? {
         None => {
-            ctx.keys.insert(Entry::string(key, tail));
+            let entry = ctx.keys.new_string(key, tail);
+            ctx.keys.insert(entry);
             tail.len()
         }
         Some(before) => {

@@ -121,7 +121,9 @@ pub(super) fn store(ctx: &mut Context<'_>, key: &[u8], value: &[u8], at: Option<
 
 /// As [`store`], leaving the expiry of an existing key alone.
 pub(super) fn store_keeping_expiry(ctx: &mut Context<'_>, key: &[u8], value: &[u8]) {
+    let keeps_digits = ctx.keys.keeps_digits;
     match ctx.keys.get_mut(key) {
+        Some(entry) if keeps_digits => entry.set_bytes(value),
         Some(entry) => entry.set_string(value),
         None => {
             ctx.keys.put_string(key, value, None);

@@ -107,6 +107,11 @@ impl Entry {
         if let Some(number) = parse_i64(bytes) {
             return Entry::int(key, number);
         }
+        Entry::text(key, bytes)
+    }
+
+    /// A string entry; bytes stay bytes, even when they spell an integer.
+    pub fn text(key: &[u8], bytes: &[u8]) -> Self {
         let mut entry = Entry::with_bytes(key, bytes, None);
         entry.name_encoding(false);
         entry

@@ -23,9 +23,11 @@ pub enum Ground<'g> {
     },
 }
 
-/// Runs a command over the keyspaces of all shards.
+/// Runs a command over the keyspaces of all shards, for a client or for its `script`.
+#[allow(clippy::too_many_arguments, reason = "what runs, over what, for whom, into what")]
 pub fn run_over_whole(
     surroundings: &mut Surroundings<'_>,
+    script: bool,
     spaces: &mut [Box<Keyspace>],
     router: &Router,
     asker: &Asker,
@@ -53,17 +55,19 @@ pub fn run_over_whole(
         Exec::Shard { shard, .. } => {
             let at = shard(args, spaces.len() as u16).unwrap_or(0);
             surroundings.shard.0 = ShardId(at);
-            surroundings.run(&mut spaces[usize::from(at)], asker, command, args, reply)
+            surroundings.run_for(script, &mut spaces[usize::from(at)], asker, command, args, reply)
         }
-        _ => run_on_owners(surroundings, spaces, router, asker, command, args, reply),
+        _ => run_on_owners(surroundings, script, spaces, router, asker, command, args, reply),
     };
     surroundings.shard.0 = own;
     attempt
 }
 
 /// Runs a command over its keys: where they are when that is one shard, else over a keyspace in which they come together.
+#[allow(clippy::too_many_arguments, reason = "what runs, over what, for whom, into what")]
 fn run_on_owners(
     surroundings: &mut Surroundings<'_>,
+    script: bool,
     spaces: &mut [Box<Keyspace>],
     router: &Router,
     asker: &Asker,
@@ -89,14 +93,14 @@ fn run_on_owners(
     owners.dedup();
     if let [] | [_] = *owners {
         let at = owners.first().map_or(0, |owner| owner.index());
-        return surroundings.run(&mut spaces[at], asker, command, args, reply);
+        return surroundings.run_for(script, &mut spaces[at], asker, command, args, reply);
     }
     let mut gathered = Keyspace::new(spaces[0].databases());
     for key in &keys {
         let lent = lend::take(&mut spaces[router.shard(key).index()], key.clone());
         lend::put(&mut gathered, lent);
     }
-    let attempt = surroundings.run(&mut gathered, asker, command, args, reply);
+    let attempt = surroundings.run_for(script, &mut gathered, asker, command, args, reply);
     for key in keys {
         let home = router.shard(&key).index();
         lend::put(&mut spaces[home], lend::take(&mut gathered, key));

@@ -130,10 +130,10 @@ impl Host<'_, '_> {
         let attempt = match &mut self.ground {
             Ground::Part { space, .. } => {
                 self.undo.keep(space, asker.db, command, args);
-                self.around.run(space, asker, command, args, reply)
+                self.around.run_for(true, space, asker, command, args, reply)
             }
             Ground::Whole { spaces, router } => {
-                run_over_whole(self.around, spaces, router, asker, command, args, reply)
+                run_over_whole(self.around, true, spaces, router, asker, command, args, reply)
             }
         };
         if attempt == Attempt::Nothing
@@ -231,9 +231,11 @@ impl ScriptHost for Host<'_, '_> {
             Some(name) if !command.subcommands.is_empty() => catalog::find_sub(command, name),
             _ => Some(command),
         });
-        match found {
-            Some(command) if command.arity.allows(args.len()) => AclCheck::Allowed,
-            _ => AclCheck::UnknownCommand,
+        // Whether the words fit the command is not asked.
+        if found.is_some() {
+            AclCheck::Allowed
+        } else {
+            AclCheck::UnknownCommand
         }
     }
 

@@ -150,8 +150,9 @@ impl ScriptLibrary for Programs {
         self.install(codes, how).map(drop)
     }
 
-    fn running(&self) -> Option<Running> {
-        self.registry.slow.longest(self.registry.now_us()?)
+    fn running(&self) -> Result<Option<Running>, Error> {
+        let now_us = self.registry.now_us();
+        now_us.map_or(Ok(None), |now_us| self.registry.slow.longest(now_us))
     }
 
     fn kill(&mut self, function: bool) -> Ran {

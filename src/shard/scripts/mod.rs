@@ -1,5 +1,6 @@
 //! Scripts and functions on one shard: finds what a command wants to run, runs it over what is here, and takes it back when something is missing.
 
+mod costs;
 mod ground;
 mod host;
 mod library;
@@ -115,6 +116,7 @@ impl Scripts {
     /// Sets the counters to zero.
     pub fn reset_counters(&mut self) {
         self.tally = Tally::default();
+        self.registry.costs.reset();
     }
 
     /// What the last run has lacked.
@@ -156,6 +158,11 @@ impl Scripts {
             self.undo.end();
             if lent {
                 self.tally.lent += 1;
+                if let Unit::Command(command, args) = unit
+                    && let Exec::Script(program) = command.exec
+                {
+                    self.registry.costs.note(program, args, |cost| cost.lent += 1);
+                }
             } else {
                 self.tally.local += 1;
             }
@@ -205,7 +212,10 @@ impl Scripts {
     ) -> Attempt {
         self.scratch.begin();
         self.undo.begin(false, around.effects);
-        self.tally.whole += u64::from(matches!(command.exec, Exec::Script(_)));
+        if let Exec::Script(program) = command.exec {
+            self.tally.whole += 1;
+            self.registry.costs.note(program, args, |cost| cost.whole += 1);
+        }
         let attempt = self.run(around, Ground::Whole { spaces, router }, asker, command, args, reply);
         self.undo.end();
         attempt

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 
+use super::costs::Costs;
 use super::library::Libraries;
 use super::running::SlowScripts;
 use crate::command::Error;
@@ -56,6 +57,8 @@ pub struct Registry {
     libraries_version: AtomicU64,
     /// Scripts that run for long.
     pub slow: SlowScripts,
+    /// Scripts that need more than one shard.
+    pub costs: Costs,
     clock: Option<fn() -> u64>,
 }
 

@@ -99,15 +99,18 @@ impl SlowScripts {
         Some(busy(slow.function.is_some()))
     }
 
-    /// The script that has run for longest.
-    pub fn longest(&self, now_us: u64) -> Option<Running> {
+    /// The function that has run for longest; as in Valkey an error when what has run for longest is a script.
+    pub fn longest(&self, now_us: u64) -> Result<Option<Running>, Error> {
         let scripts = self.scripts();
-        let slow = scripts.iter().min_by_key(|slow| slow.began_us)?;
-        Some(Running {
-            function: slow.function.clone(),
+        let Some(slow) = scripts.iter().min_by_key(|slow| slow.began_us) else {
+            return Ok(None);
+        };
+        let function = slow.function.clone().ok_or_else(|| busy(false))?;
+        Ok(Some(Running {
+            function,
             command: slow.command.clone(),
             duration_ms: now_us.saturating_sub(slow.began_us) / 1000,
-        })
+        }))
     }
 
     /// Ends the slow functions, or scripts, that have written nothing.
@@ -121,16 +124,24 @@ impl SlowScripts {
             .filter(|slow| slow.function.is_some() == function)
             .peekable();
         if meant.peek().is_none() {
-            return Err(busy(first.function.is_some()));
+            // Whether it could be killed at all is asked first, as in Valkey.
+            let unkillable = first.state.load(Ordering::Acquire) == CHANGED;
+            return Err(if unkillable {
+                UNKILLABLE
+            } else {
+                busy(first.function.is_some())
+            });
         }
         if meant.filter(|slow| slow.kill()).count() == 0 {
-            return Err(Error::Text(
-                "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
-            ));
+            return Err(UNKILLABLE);
         }
         Ok(())
     }
 }
+
+const UNKILLABLE: Error = Error::Text(
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
+);
 
 fn busy(function: bool) -> Error {
     Error::Text(if function {
@@ -152,20 +163,24 @@ mod tests {
             slow.kill(false)
                 .is_err_and(|error| error.line().starts_with(b"NOTBUSY"))
         );
+        assert_eq!(slow.longest(5000), Ok(None));
         let script = slow.add(ShardId(1), None, vec![b"EVAL".as_slice().into()], 1000, false);
         assert!(slow.kill(true).is_err_and(|error| error.line().starts_with(b"BUSY")));
         assert!(slow.refusal(|shard| shard == ShardId(0)).is_none());
         assert!(slow.refusal(|shard| shard == ShardId(1)).is_some());
-        assert_eq!(slow.longest(5000).map(|running| running.duration_ms), Some(4));
+        assert_eq!(slow.longest(5000), Err(busy(false)));
         assert_eq!(slow.kill(false), Ok(()));
         assert!(script.is_killed() && !script.may_change());
-        let writer = slow.add(ShardId(2), None, Vec::new(), 0, false);
+        let writer = slow.add(ShardId(2), Some(b"f"), Vec::new(), 0, false);
+        let running = slow.longest(4000).expect("a function has run for longest");
+        assert_eq!(running.map(|running| running.duration_ms), Some(4));
         assert!(writer.may_change() && writer.may_change());
         slow.remove(&script);
         assert!(
-            slow.kill(false)
+            slow.kill(true)
                 .is_err_and(|error| error.line().starts_with(b"UNKILLABLE"))
         );
+        assert_eq!(slow.kill(false), Err(UNKILLABLE));
         slow.remove(&writer);
         assert!(slow.is_empty());
     }

@@ -88,6 +88,14 @@ fn ratio(part: i64, whole: i64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
+/// The scripts that needed more than one shard most often.
+fn costly_scripts(facts: &Facts, text: &mut String) {
+    let scripts = facts.text("corelane_costly_scripts").unwrap_or_default();
+    for (number, script) in scripts.lines().enumerate() {
+        line(text, format_args!("corelane_costly_script_{number}:{script}"));
+    }
+}
+
 fn databases(facts: &Facts, text: &mut String) {
     for (db, [keys, expires, hashes, _]) in &facts.databases {
         line(
@@ -130,8 +138,22 @@ pub const SECTIONS: &[Section] = &[
     Section::new("latencystats", "Latencystats", &[]).on_request(),
     Section::new("cluster", "Cluster", &[Fixed("cluster_enabled", "0")]),
     Section::new("cluster_info", "Cluster Info", &[]).on_request(),
+    Section::new("scriptingengines", "Scripting Engines", ENGINES).on_request(),
     Section::new("corelane", "Corelane", CORELANE),
     Section::new("keyspace", "Keyspace", &[Lines(databases)]),
+];
+
+/// The one engine, whose interpreters have no tables beside their own memory.
+const ENGINES: &[Field] = &[
+    Fixed("engines_count", "1"),
+    From("engines_total_used_memory", |facts| {
+        facts.number("used_memory_vm_eval").to_string()
+    }),
+    Fixed("engines_total_memory_overhead", "0"),
+    From("engine_0", |facts| {
+        let used = facts.number("used_memory_vm_eval");
+        format!("name=LUA,module=lua,abi_version=4,used_memory={used},memory_overhead=0")
+    }),
 ];
 
 const SERVER: &[Field] = &[
@@ -350,6 +372,7 @@ const CORELANE: &[Field] = &[
     Fact("corelane_scripts_lent", "0"),
     Fact("corelane_scripts_whole", "0"),
     Fact("corelane_scripts_restarted", "0"),
+    Lines(costly_scripts),
     Fact("corelane_table_bytes", "0"),
     Lines(shards),
 ];
