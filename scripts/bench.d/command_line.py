@@ -9,6 +9,7 @@ import os
 import claims
 import compare
 import cost
+import frameworks
 import growth
 import handoff
 import idle
@@ -51,6 +52,9 @@ def parser_of(description):
     pairs = add("handoff")
     pairs.add_argument("--rate", type=int, default=1000, help="elements pushed per second")
     pairs.add_argument("--spin", action="store_true", help="let the client poll, so that its own wake-up does not count")
+    jobs = add("frameworks")
+    jobs.add_argument("--filter", choices=list(frameworks.JOBS), help="only this framework")
+    jobs.add_argument("--scale", type=float, default=1.0, help="how many jobs, as a part of the usual number")
     add("growth").add_argument("--keys", type=int, default=10_000_000)
     add("idle").add_argument("--idle-connections", type=int, default=10_000)
     lost = add("release")
@@ -78,6 +82,7 @@ def main(description):
         "lua": lambda: lua.lua(options),
         "shards": lambda: shards.shards(options),
         "handoff": lambda: handoff.handoff(options),
+        "frameworks": lambda: frameworks.frameworks(options),
         "growth": lambda: growth.growth(options),
         "idle": lambda: idle.idle(options),
         "memory": lambda: memory.memory(options),

@@ -34,8 +34,8 @@ def encode(words):
 
 def recorded(server):
     """What BullMQ sends, as scripts and words."""
-    folder = servers.ROOT / "tests/frameworks/bullmq"
-    modules = subprocess.run([servers.ROOT / "scripts/node-env", "bullmq", folder], check=True, capture_output=True, text=True)
+    folder = servers.ROOT / "tests/frameworks/node"
+    modules = subprocess.run([servers.ROOT / "scripts/node-env", "node", folder], check=True, capture_output=True, text=True)
     program = servers.ROOT / "scripts/bench.d/bullmq_requests.js"
     environment = {**os.environ, "NODE_PATH": modules.stdout.strip()}
     done = subprocess.run(["node", program, str(server.port), QUEUE.decode()], check=True, capture_output=True, env=environment)

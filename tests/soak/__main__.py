@@ -25,7 +25,7 @@ sys.path[:0] = [HERE, os.path.join(REPOSITORY, "scripts", "demo.d")]
 from books import Books, kinds_of_line  # noqa: E402  (found through the path set above)
 from server import Server, end_group  # noqa: E402
 
-DRAIN_SECONDS_MAX = 300
+STANDSTILL_SECONDS = 120
 PRODUCERS = ["list", "list", "stream", "stream", "bullmq"]
 CONSUMERS = ["list"] * 4 + ["stream"] * 4 + ["bullmq"] * 3
 
@@ -110,10 +110,12 @@ def left_over(client):
 
 
 def drain(crew, client):
-    """Lets the consumers finish."""
+    """Lets the consumers finish; returns what is left when none of them has done anything for long."""
     crew.end("produce")
-    deadline = time.monotonic() + DRAIN_SECONDS_MAX
+    seen, deadline = None, 0
     while left := left_over(client):
+        if left != seen:
+            seen, deadline = left, time.monotonic() + STANDSTILL_SECONDS
         if time.monotonic() > deadline:
             return left
         time.sleep(0.2)

@@ -16,6 +16,8 @@ FOLDER = os.environ["LEDGERS"]
 QUEUES = 6
 BATCH = 5
 PACE_SECONDS = 0.03
+# Producers wait while a list is longer: what is left at the end must be done soon, however slow the machine is.
+BACKLOG_MAX = 200
 # How long an entry takes, so that who is killed has mostly something in hand.
 WORK_SECONDS = 0.015
 GROUP = "workers"
@@ -60,6 +62,8 @@ def produce(kind, life):
                 pipe.execute()
             books.write(FOLDER, kind, [("sent", entry) for entry in entries])
             time.sleep(PACE_SECONDS)
+            while not ending and max(client.llen(f"soak:list:{queue}") for queue in range(QUEUES)) > BACKLOG_MAX:
+                time.sleep(0.1)
 
     forever(send)
 
