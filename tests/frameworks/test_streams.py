@@ -116,18 +116,26 @@ class Claiming(ServerTest):
         self.assertEqual(self.client.execute_command("XNACK", "flight:6", "g", "SILENT", "IDS", 1, "1-1"), 1)
         self.assertEqual(wire.reply(), [["flight:6", [["1-1", ["f", "v"], -1, 0]]]])
 
-    def test_one_reader_gets_what_is_idle(self):
+    def test_readers_get_what_is_idle_one_after_the_other(self):
         self.client.xadd("flight:1", {"f": "v"}, id="1-1")
         self.client.xreadgroup("g", "crashed", {"flight:1": ">"})
-        first, second = self.wire(), self.wire()
-        self.read(first, "first", 300)
-        self.read(second, "second", 300)
-        self.wait_blocked(2)
-        [[flight, [[entry, _, _, _]]]] = first.reply()
-        self.assertEqual((flight, entry), ("flight:1", "1-1"))
-        self.assertTrue(second.silent_for(0.1))
+        readers = [self.wire(), self.wire()]
+        for number, reader in enumerate(readers):
+            self.read(reader, f"reader-{number}", 300)
+        deliveries = []
+        for reader in readers:
+            [[flight, [[entry, _, idle_ms, count]]]] = reader.reply()
+            self.assertEqual((flight, entry), ("flight:1", "1-1"))
+            self.assertGreaterEqual(idle_ms, 300)
+            deliveries.append(count)
+        self.assertEqual(sorted(deliveries), [1, 2])
+
+    def test_a_reader_hears_that_one_of_its_groups_is_gone(self):
+        wire = self.wire()
+        self.read(wire, "c", 100000)
+        self.wait_blocked(1)
         self.client.delete("flight:2")
-        self.assertIn("NOGROUP", second.reply())
+        self.assertIn("NOGROUP", wire.reply())
 
     def test_in_transactions_and_scripts_nobody_waits(self):
         self.client.xadd("flight:1", {"f": "v"}, id="1-1")
