@@ -6,17 +6,16 @@
 //! which all its peers fill, so that looking for work costs three loads whatever the number of shards. Lanes are bounded:
 //! a full one sends the batch back to its machine, which in the end stops reading from sockets.
 //!
-//! Sleeping is Dekker's pattern. The sleeper raises its flag, then looks into its lanes; the sender fills a lane, then looks
-//! at the flag; a sequentially consistent fence stands between the two steps on both sides. So at least one of them sees the
-//! other: either the sleeper finds the batch, or the sender finds the flag and rings. An awake shard is never rung.
+//! Who sleeps is woken as `handshake` says.
 
 use std::os::fd::{OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use super::counters::Counters;
 use super::doorbell::Doorbell;
+use super::handshake::Sleep;
 use crate::base::id::ShardId;
 use crate::coordinator::Lane;
 use crate::shard::message::Batch;
@@ -32,17 +31,12 @@ pub enum Arrival<T> {
     Moved(OwnedFd, Box<T>),
 }
 
-/// A flag on a cache line of its own: its owner writes it often, its peers read it often.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Flag(AtomicBool);
-
 /// What the others have of a shard.
 pub struct Door<T> {
     requests: Sender<(ShardId, Batch)>,
     replies: Sender<(ShardId, Batch)>,
     arrivals: Sender<Arrival<T>>,
-    asleep: Flag,
+    sleep: Sleep,
     bell: Doorbell,
     ring_fd: AtomicI32,
     /// Connections that the shard has or is about to be given.
@@ -88,7 +82,7 @@ impl<T> Mesh<T> {
                 requests,
                 replies,
                 arrivals,
-                asleep: Flag::default(),
+                sleep: Sleep::default(),
                 bell: Doorbell::new()?,
                 ring_fd: AtomicI32::new(-1),
                 load: AtomicUsize::new(0),
@@ -160,24 +154,17 @@ impl<T> Door<T> {
 
     /// Whether the shard must be rung after something was put into its lanes; true for one caller only.
     pub fn needs_ring(&self) -> bool {
-        fence(Ordering::SeqCst);
-        self.asleep.0.load(Ordering::Relaxed) && self.asleep.0.swap(false, Ordering::Relaxed)
+        self.sleep.needs_ring()
     }
 
     /// The shard is about to sleep; false when it must not, because there is something in its inbox.
     pub fn fall_asleep(&self, inbox: &Inbox<T>) -> bool {
-        self.asleep.0.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        let quiet = inbox.is_empty();
-        if !quiet {
-            self.wake_up();
-        }
-        quiet
+        self.sleep.fall_asleep(|| inbox.is_empty())
     }
 
     /// The shard is awake again.
     pub fn wake_up(&self) {
-        self.asleep.0.store(false, Ordering::Relaxed);
+        self.sleep.wake_up();
     }
 
     /// The bell that wakes the shard from outside its peers' rings.

@@ -9,6 +9,7 @@ mod connection;
 pub mod cores;
 mod counters;
 mod doorbell;
+pub mod handshake;
 mod launch;
 pub mod limits;
 pub mod listener;
