@@ -142,3 +142,31 @@ fn lost_replies_are_seen() {
         .count();
     assert!(caught > 0, "20 worlds that lose replies all looked right");
 }
+
+/// Whether one of some worlds with a fault looks wrong.
+fn is_seen(fault: Fault, kind: Kind, seeds: u64) -> bool {
+    let faulty = |seed| Shape {
+        shards: 3,
+        clients: 5,
+        kind,
+        fault,
+        disconnects: false,
+        ..shape(seed)
+    };
+    (0..seeds).any(|seed| std::panic::catch_unwind(|| check(seed, faulty(seed)).is_err()).unwrap_or(true))
+}
+
+#[test]
+fn lent_keys_that_do_not_come_back_are_seen() {
+    assert!(is_seen(Fault::LoseReturns, Kind::Plain, 20));
+}
+
+#[test]
+fn watched_keys_whose_change_is_not_told_are_seen() {
+    assert!(is_seen(Fault::SkipVersions, Kind::Mixed, 1000));
+}
+
+#[test]
+fn clients_that_are_served_twice_are_seen() {
+    assert!(is_seen(Fault::DoubleClaims, Kind::Plain, 1000));
+}

@@ -8,7 +8,7 @@ use corelane::base::rng::Rng;
 use corelane::base::time::Now;
 use corelane::config::Config;
 use corelane::coordinator::{Event, Lane, Moved, Node, NodeSetup, Peer, Shared};
-use corelane::shard::message::Batch;
+use corelane::shard::message::{Batch, Claim, Message};
 
 use crate::reply::{self, Value};
 
@@ -21,6 +21,12 @@ pub enum Fault {
     ReorderRequests,
     /// A batch of replies is lost.
     LoseReplies,
+    /// Lent keys do not come back.
+    LoseReturns,
+    /// What has changed while it was lent is not told to those who watch it.
+    SkipVersions,
+    /// Each shard at which a client waits has a claim of its own.
+    DoubleClaims,
 }
 
 /// A client's end of a connection.
@@ -256,12 +262,31 @@ impl World {
         let queue = self.lanes.get_mut(&lane).expect("the lane was just found");
         let overtake = self.fault == Fault::ReorderRequests && !lane.2 && queue.len() > 1;
         let batch = if overtake { queue.pop_back() } else { queue.pop_front() };
-        let batch = batch.expect("the lane is not empty");
+        let mut batch = batch.expect("the lane is not empty");
+        self.falsify(&mut batch);
         if self.fault == Fault::LoseReplies && lane.2 && self.rng.chance(1, 20) {
             return;
         }
         self.nodes[lane.1].deliver(ShardId(lane.0 as u16), batch);
         self.after(lane.1);
+    }
+
+    /// Does to a batch what the fault says.
+    fn falsify(&mut self, batch: &mut Batch) {
+        if self.fault == Fault::LoseReturns && self.rng.chance(1, 10) {
+            batch.messages.retain(|message| !matches!(message, Message::Release(_)));
+        }
+        for message in &mut batch.messages {
+            let Message::Release(release) = message else { continue };
+            if self.fault == Fault::SkipVersions {
+                release.changes.iter_mut().for_each(|change| change.modified = false);
+            }
+            if self.fault == Fault::DoubleClaims
+                && let Some(registration) = &mut release.waiter
+            {
+                registration.waiter.claim = Claim::default();
+            }
+        }
     }
 
     /// What the runtime does after each pass of a loop.
