@@ -207,6 +207,27 @@ class WherePeersBreak(ServerTest):
             self.assertIn(1, seen)
             self.assertIn(["message", "own", str(number)], seen)
 
+    def test_13_keyspace_events_of_every_class(self):
+        """Only expired-events of the keyspace notifications exist."""
+        self.client.config_set("notify-keyspace-events", "EA")
+        self.addCleanup(self.client.config_set, "notify-keyspace-events", "")
+        listener = self.wire()
+        listener.call("PSUBSCRIBE", "__keyevent@0__:*")
+        self.client.set("text", "x", ex=100)
+        self.client.lpush("list", "x")
+        self.client.sadd("set", "x")
+        self.client.zadd("zset", {"x": 1})
+        self.client.hset("hash", "f", "x")
+        self.client.xadd("stream", {"f": "x"})
+        self.client.delete("text")
+        self.client.pexpire("list", 1)
+        self.wait_until(lambda: not self.client.exists("list"), 30, "it expires")
+        heard = [tuple(listener.reply()[2:]) for _ in range(10)]
+        names = ["set", "expire", "lpush", "sadd", "zadd", "hset", "xadd", "del", "expire", "expired"]
+        keys = ["text", "text", "list", "set", "zset", "hash", "stream", "text", "list", "list"]
+        # Events of keys on different shards may pass each other.
+        self.assertEqual(sorted(heard), sorted((f"__keyevent@0__:{name}", key) for name, key in zip(names, keys)))
+
     def test_14_the_lag_of_a_group_is_exact(self):
         """Stream lag is missing or wrong after trimming or deletes, so autoscaling misjudges."""
         ids = [self.client.xadd("stream", {"n": number}, id=f"{number + 1}-0") for number in range(100)]
