@@ -115,7 +115,13 @@ impl NotifyEvents {
     /// Whether events of the class with this letter's place among all letters are published: by a channel (`K` or `E`) and the class.
     #[inline]
     pub fn takes(self, place: u8) -> bool {
-        self.0 >> place & 1 == 1 && self.0 & (KEYSPACE | KEYEVENT) != 0
+        self.0 >> place & 1 == 1 && self.is_on()
+    }
+
+    /// Whether there is a channel for events.
+    #[inline]
+    pub fn is_on(self) -> bool {
+        self.0 & (KEYSPACE | KEYEVENT) != 0
     }
 
     /// Whether they are published by the channel of the key.

@@ -151,7 +151,8 @@ impl Node {
             && self.pause.is_none()
             && self.shared.registry.slow.is_empty()
             && !self.shard.is_over_limit()
-            && !self.shard.is_over_limit()
+            // Events are told in the order of the commands.
+            && !self.shard.config.notify_keyspace_events.is_on()
     }
 
     /// Collects the requests at the front of `following` that can be in a group with `first`; answers how many bytes they take.

@@ -138,6 +138,8 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let copied = ctx.keys.get(from).map(|entry| entry.clone().renamed(to));
     let copied = copied.expect("the key was there a moment ago");
     ctx.in_db(db, |ctx| {
+        // What was there is deleted, not overwritten: the key is new.
+        ctx.keys.take(to);
         ctx.keys.insert(copied);
         ctx.keys.changed(to, Class::Generic, "copy_to");
     });
