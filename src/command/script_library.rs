@@ -1,5 +1,6 @@
 //! What commands on scripts and functions see of them: texts, flags and who runs, not the interpreter.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::error::Error;
@@ -26,6 +27,9 @@ pub struct FunctionLibrary {
     /// Its functions.
     pub functions: Vec<Function>,
 }
+
+/// The text of a library, or why there is none.
+pub type Code<'c> = Result<Cow<'c, [u8]>, Error>;
 
 /// What FUNCTION RESTORE does with libraries that are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +69,8 @@ pub trait ScriptLibrary {
     fn delete_library(&mut self, name: &[u8]) -> Ran;
     /// Forgets all libraries.
     fn flush_libraries(&mut self);
-    /// Makes several libraries known, all or none.
-    fn restore_libraries(&mut self, codes: &[&[u8]], how: Restore) -> Ran;
+    /// Makes several libraries known, all or none; an error among the texts is the answer if those before it are right.
+    fn restore_libraries(&mut self, codes: &mut dyn Iterator<Item = Code<'_>>, how: Restore) -> Ran;
     /// The function that has run for long; an error when that is a script.
     fn running(&self) -> Result<Option<Running>, Error>;
     /// Ends what has run for long: a function, or a script.

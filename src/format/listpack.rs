@@ -9,6 +9,8 @@
 //! 11110000                       the length of a string in 4 bytes, little-endian
 //! ```
 
+use std::borrow::Cow;
+
 use super::Damaged;
 use super::source::Source;
 use crate::base::number::parse_i64;
@@ -34,7 +36,15 @@ pub enum Item<'a> {
     Bytes(&'a [u8]),
 }
 
-impl Item<'_> {
+impl<'a> Item<'a> {
+    /// The bytes, an integer's as digits.
+    pub fn bytes(self) -> Cow<'a, [u8]> {
+        match self {
+            Item::Int(number) => itoa::Buffer::new().format(number).as_bytes().to_vec().into(),
+            Item::Bytes(bytes) => bytes.into(),
+        }
+    }
+
     /// Hands the bytes, an integer's as digits, to `take`.
     pub fn with_bytes<T>(self, take: impl FnOnce(&[u8]) -> T) -> T {
         match self {

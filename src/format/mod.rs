@@ -7,10 +7,12 @@
 pub mod checksum;
 mod compact;
 pub mod dump;
+pub mod functions;
 mod listpack;
 mod lzf;
 mod read;
 mod source;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -27,11 +29,6 @@ const VERSION_SHARED: u16 = 11;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the bytes are no value")]
 pub struct Damaged;
-
-/// The value is of a type that has no form in bytes here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("values of this type are not written")]
-pub struct Formless;
 
 /// Whether a version of the format can be read.
 pub fn is_known(version: u16) -> bool {
@@ -52,10 +49,15 @@ mod kind {
     pub const SORTED_SET_ZIPLIST: u8 = 12;
     pub const HASH_ZIPLIST: u8 = 13;
     pub const LIST_OF_ZIPLISTS: u8 = 14;
+    pub const STREAM: u8 = 15;
     pub const HASH_LISTPACK: u8 = 16;
     pub const SORTED_SET_LISTPACK: u8 = 17;
     pub const LIST_OF_NODES: u8 = 18;
+    /// With what was deleted and added.
+    pub const STREAM_COUNTED: u8 = 19;
     pub const SET_LISTPACK: u8 = 20;
+    /// And with when consumers were active.
+    pub const STREAM_ACTIVE: u8 = 21;
     pub const HASH_EXPIRING: u8 = 22;
 }
 

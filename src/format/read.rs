@@ -3,7 +3,7 @@
 use super::compact::{ints, ziplist, zipmap};
 use super::listpack::{self, Item};
 use super::source::Source;
-use super::{Damaged, NO_EXPIRY, kind, node};
+use super::{Damaged, NO_EXPIRY, kind, node, stream};
 use crate::base::number::parse_f64_saturating;
 use crate::base::time::UnixMillis;
 use crate::config::Config;
@@ -52,6 +52,16 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// For what comes in a packed form: only the number of members makes it a large one.
+    fn packed(mut self) -> Self {
+        self.set.value_bytes = usize::MAX;
+        self.hash.value_bytes = usize::MAX;
+        self.sorted_set.value = usize::MAX;
+        self
+    }
+}
+
 /// The value at the beginning of `bytes`; what follows it is ignored.
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Value, Damaged> {
     let mut source = Source::new(bytes);
@@ -90,20 +100,30 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Value, Damaged> {
         kind::SET_LISTPACK => {
             let bytes = source.string()?;
             let items = listpack::items(&bytes)?;
-            let mut set = SetBuilder::new(limits.set, items.len());
+            // Only the number of members makes a packed set a large one, and it is no set of integers.
+            let mut limits = limits.packed().set;
+            limits.ints = 0;
+            let mut set = SetBuilder::new(limits, items.len());
             items.into_iter().try_for_each(|item| set.add_item(item))?;
             set.finish()
         }
         kind @ (kind::HASH | kind::HASH_EXPIRING) => read_hash(source, kind, limits.hash),
         kind @ (kind::HASH_ZIPMAP | kind::HASH_ZIPLIST | kind::HASH_LISTPACK) => {
             let bytes = source.string()?;
+            // A zipmap's values are looked at, since it is older than the limit on them.
+            let limits = if kind == kind::HASH_ZIPMAP {
+                *limits
+            } else {
+                limits.packed()
+            };
             packed_hash(&compact_items(kind, &bytes)?, limits.hash)
         }
         kind @ (kind::SORTED_SET | kind::SORTED_SET_TEXT) => read_sorted_set(source, kind, limits.sorted_set),
         kind @ (kind::SORTED_SET_ZIPLIST | kind::SORTED_SET_LISTPACK) => {
             let bytes = source.string()?;
-            packed_sorted_set(&compact_items(kind, &bytes)?, limits.sorted_set)
+            packed_sorted_set(&compact_items(kind, &bytes)?, limits.packed().sorted_set)
         }
+        kind @ (kind::STREAM | kind::STREAM_COUNTED | kind::STREAM_ACTIVE) => Ok(stream::read(source, kind)?.into()),
         _ => Err(Damaged),
     }
 }

@@ -5,7 +5,8 @@ use crate::base::time::UnixMillis;
 use crate::config::Config;
 use crate::keyspace::{Entry, Value};
 use crate::types::list::End;
-use crate::types::{Hash, List, Set, SortedSet};
+use crate::types::stream::{Flow, Group, Pending, StreamId};
+use crate::types::{Hash, List, Set, SortedSet, Stream};
 use crate::types::{hash, set, sorted_set};
 use proptest::prelude::*;
 
@@ -108,7 +109,7 @@ fn values(config: Config) -> impl Strategy<Value = Value> {
 fn written(value: Value, config: &Config) -> Vec<u8> {
     let mut bytes = Vec::new();
     let entry = Entry::new(b"key", value);
-    write(&entry, UnixMillis(0), config, &mut bytes).expect("every value here has a form");
+    write(&entry, UnixMillis(0), config, &mut bytes);
     bytes
 }
 
@@ -245,4 +246,147 @@ fn what_contradicts_itself_is_no_value() {
             bytes.escape_ascii()
         );
     }
+}
+
+/// A stream as three versions write it: entries 1-1 and 2-0, between them one that was deleted, the first two delivered to a consumer.
+const STREAMS: [&[u8]; 3] = [
+    b"\x0f\x01\x10\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x0188\x00\x00\x00\x16\x00\
+      \x02\x01\x01\x01\x01\x01\x81a\x02\x00\x01\x02\x01\x00\x01\x00\x01\x01\x01\x04\x01\x01\x01\x00\x01\
+      \x01\x01\x01\x01\x81b\x02\x81c\x02\x06\x01\x02\x01\x01\x01\xdf\xff\x02\xc1,\x02\x04\x01\xff\x02\x02\
+      \x00\x01\x01g\x01\x02\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\xe5G\xf8\
+      \x1f\xa2\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02\xe5G\xf8\
+      \x1f\xa2\x01\x00\x00\x01\x02\x01c\xe5G\xf8\x1f\xa2\x01\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x01\
+      \x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02\x01\
+      d\xe8G\xf8\x1f\xa2\x01\x00\x00\x00",
+    b"\x13\x01\x10\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x0188\x00\x00\x00\x16\x00\
+      \x02\x01\x01\x01\x01\x01\x81a\x02\x00\x01\x02\x01\x00\x01\x00\x01\x01\x01\x04\x01\x01\x01\x00\x01\
+      \x01\x01\x01\x01\x81b\x02\x81c\x02\x06\x01\x02\x01\x01\x01\xdf\xff\x02\xc1,\x02\x04\x01\xff\x02\x02\
+      \x00\x01\x01\x01\x02\x03\x01\x01g\x01\x02\x02\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\
+      \x00\x00\x00\x01\xe5G\xf8\x1f\xa2\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\
+      \x00\x00\x00\x02\xe5G\xf8\x1f\xa2\x01\x00\x00\x01\x02\x01c\xe5G\xf8\x1f\xa2\x01\x00\x00\x02\x00\x00\
+      \x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\
+      \x00\x00\x00\x00\x02\x01d\xe8G\xf8\x1f\xa2\x01\x00\x00\x00",
+    b"\x15\x01\x10\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x0188\x00\x00\x00\x16\x00\
+      \x02\x01\x01\x01\x01\x01\x81a\x02\x00\x01\x02\x01\x00\x01\x00\x01\x01\x01\x04\x01\x01\x01\x00\x01\
+      \x01\x01\x01\x01\x81b\x02\x81c\x02\x06\x01\x02\x01\x01\x01\xdf\xff\x02\xc1,\x02\x04\x01\xff\x02\x02\
+      \x00\x01\x01\x01\x02\x03\x01\x01g\x01\x02\x02\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\
+      \x00\x00\x00\x01\xe5G\xf8\x1f\xa2\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\
+      \x00\x00\x00\x02\xe5G\xf8\x1f\xa2\x01\x00\x00\x01\x02\x01c\xe5G\xf8\x1f\xa2\x01\x00\x00\xe5G\xf8\x1f\
+      \xa2\x01\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\
+      \x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02\x01d\xe8G\xf8\x1f\xa2\x01\x00\x00\xff\xff\xff\xff\
+      \xff\xff\xff\xff\x00",
+];
+
+#[test]
+fn streams_of_all_versions_are_read_and_the_newest_is_written() {
+    let limits = Limits::of(&Config::default());
+    for (bytes, version) in STREAMS.iter().zip(0..) {
+        let Ok(Value::Stream(stream)) = read(bytes, &limits) else {
+            panic!("it is a stream")
+        };
+        stream.log.check();
+        let group = &stream.groups[&b"g"[..]];
+        group.check();
+        let mut ids = Vec::new();
+        stream.log.range(StreamId::MIN, StreamId::MAX, &mut |entry| {
+            ids.push(entry.id.to_string());
+            Flow::Continue(())
+        });
+        assert_eq!(ids.join(" "), "1-1 2-0");
+        assert_eq!((group.pending_len(), group.consumers().len()), (2, 2));
+        assert_eq!(group.last_id, StreamId::new(1, 2));
+        let added = if version == 0 { 2 } else { 3 };
+        assert_eq!(stream.log.entries_added(), added);
+        let max_deleted = if version == 0 {
+            StreamId::MIN
+        } else {
+            StreamId::new(1, 2)
+        };
+        assert_eq!(stream.log.max_deleted_id(), max_deleted);
+        let active: Vec<bool> = group.consumers().map(|consumer| consumer.active_ms > 0).collect();
+        assert_eq!(active, [true, version < 2]);
+        if version == 2 {
+            assert_eq!(written(Value::Stream(stream), &Config::default()), *bytes);
+        }
+    }
+}
+
+#[test]
+fn streams_that_grew_are_written_and_read() {
+    let mut rng = crate::base::rng::Rng::new(3);
+    let node = crate::types::stream::Limits {
+        node_bytes: 300,
+        node_entries: 7,
+    };
+    for round in 0..200 {
+        let mut stream = Stream::new();
+        let mut ids = Vec::new();
+        for at in 1..=rng.below(60) {
+            let id = StreamId::new(at / 3 + 1, at);
+            ids.push(id);
+            let words: Vec<Vec<u8>> = (0..2 * (1 + rng.below(3)))
+                .map(|_| {
+                    rng.below(400)
+                        .to_string()
+                        .into_bytes()
+                        .repeat(1 + rng.below(9) as usize)
+                })
+                .collect();
+            stream.log.push(id, words.iter().map(Vec::as_slice), node);
+        }
+        for id in &ids {
+            if rng.chance(1, 3) {
+                stream.log.delete(*id);
+            }
+        }
+        for name in [&b"g"[..], b"h"] {
+            let mut group = Group::new(StreamId::new(3, 7), rng.chance(1, 2).then_some(5));
+            for consumer in [&b"c"[..], b"d"] {
+                let consumer = group.add_consumer(consumer, 1_000);
+                for id in &ids {
+                    if rng.chance(1, 4) {
+                        group.put(*id, Pending::new(consumer, rng.below(1 << 40), 1 + rng.below(1 << 20)));
+                    }
+                }
+            }
+            for id in &ids {
+                if rng.chance(1, 8) {
+                    group.release(*id, rng.below(9));
+                }
+            }
+            stream.groups.insert(name.into(), group);
+        }
+        let value = Value::Stream(Box::new(stream));
+        let bytes = written(value.clone(), &Config::default());
+        let again = read(&bytes, &Limits::of(&Config::default()));
+        assert_eq!(again, Ok(value), "round {round}");
+        let again = written(again.expect("it was just read"), &Config::default());
+        assert_eq!(again, bytes, "round {round}");
+    }
+}
+
+#[test]
+fn streams_that_contradict_themselves_are_no_values() {
+    let limits = Limits::of(&Config::default());
+    let whole = STREAMS[2];
+    for len in 0..whole.len() {
+        assert_eq!(read(&whole[..len], &limits), Err(Damaged), "{len} bytes");
+    }
+    let changed = |at: usize, byte: u8| {
+        let mut bytes = whole.to_vec();
+        bytes[at] = byte;
+        read(&bytes, &limits)
+    };
+    let entries = 76;
+    assert_eq!(whole[entries], 2, "how many entries there are");
+    assert_eq!(changed(entries, 3), Err(Damaged));
+    assert_eq!(whole[entries + 1], 2, "the last id");
+    assert_eq!(changed(entries + 1, 1), Err(Damaged));
+    // The listpack says that two entries are live and one was deleted.
+    assert_eq!((whole[26], whole[28]), (2, 1));
+    assert_eq!(changed(26, 3), Err(Damaged));
+    assert_eq!(changed(28, 0), Err(Damaged));
+    // What is pending for the group, and for no consumer.
+    let pending_id = whole.len() - 36;
+    assert_eq!(changed(pending_id, 9), Err(Damaged));
 }

@@ -2,7 +2,7 @@
 
 use super::compact::write_ints;
 use super::listpack::{EMPTY_BYTES, Listpack};
-use super::{Formless, NO_EXPIRY, kind, length, lzf, node};
+use super::{NO_EXPIRY, kind, length, lzf, node, stream};
 use crate::base::number::{DoubleText, parse_i64};
 use crate::base::time::UnixMillis;
 use crate::config::Config;
@@ -19,7 +19,7 @@ const SAVING_MIN: usize = 4;
 const INT_SCORE_MAX: f64 = (i64::MAX / 2) as f64;
 
 /// Appends the type and the value of `entry`: fields of hashes that have expired at `now` are left out.
-pub fn write(entry: &Entry, now: UnixMillis, config: &Config, out: &mut Vec<u8>) -> Result<(), Formless> {
+pub fn write(entry: &Entry, now: UnixMillis, config: &Config, out: &mut Vec<u8>) {
     if let Some(string) = entry.as_string() {
         out.push(kind::STRING);
         match string {
@@ -34,13 +34,12 @@ pub fn write(entry: &Entry, now: UnixMillis, config: &Config, out: &mut Vec<u8>)
         write_hash(hash, now, out);
     } else if let Some(sorted_set) = entry.sorted_set() {
         write_sorted_set(sorted_set, out);
-    } else {
-        return Err(Formless);
+    } else if let Some(stream) = entry.stream() {
+        stream::write(stream, out);
     }
-    Ok(())
 }
 
-fn write_length(len: usize, out: &mut Vec<u8>) {
+pub(super) fn write_length(len: usize, out: &mut Vec<u8>) {
     match len {
         0..64 => out.push(length::SIX_BITS | len as u8),
         64..16_384 => out.extend_from_slice(&[length::FOURTEEN_BITS | (len >> 8) as u8, len as u8]),
@@ -80,7 +79,7 @@ fn write_int(number: i64, out: &mut Vec<u8>) {
 }
 
 /// Writes a string in the shortest of its forms.
-fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
     if bytes.len() <= INT_TEXT_MAX && parse_i64(bytes).is_some_and(|number| write_small_int(number, out)) {
         return;
     }

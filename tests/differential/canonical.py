@@ -76,6 +76,7 @@ def masked(ours, theirs):
 # The types that DUMP writes of values whose elements have no order: table of a set, of a hash, of a hash whose fields expire.
 UNORDERED_PAYLOADS = (2, 4, 22)
 LIST_OF_NODES = 18
+STREAM = 21
 
 
 def payload(ours, theirs):
@@ -86,7 +87,45 @@ def payload(ours, theirs):
         return False
     # A list of several nodes is cut where it happened to grow.
     cut = ours[1][0] == LIST_OF_NODES and (ours[1][1] > 1 or theirs[1][1] > 1)
+    if ours[1][0] == STREAM:
+        # Groups tell times.
+        head = stream_head(ours[1])
+        return head == stream_head(theirs[1]) and head[-1] > 0
     return cut or ours[1][0] in UNORDERED_PAYLOADS
+
+
+def stream_head(payload):
+    """What a stream's payload says up to the number of its groups."""
+    at = 1
+    nodes, at = _length(payload, at)
+    for _ in range(2 * nodes):
+        at = _behind_string(payload, at)
+    # Entries, last id, first id, greatest deleted id, entries added, groups.
+    for _ in range(9):
+        _, at = _length(payload, at)
+    return payload[:at]
+
+
+def _length(payload, at):
+    first = payload[at]
+    if first < 0x40:
+        return first, at + 1
+    if first < 0x80:
+        return (first & 0x3F) << 8 | payload[at + 1], at + 2
+    size = 4 if first == 0x80 else 8
+    return int.from_bytes(payload[at + 1 : at + 1 + size], "big"), at + 1 + size
+
+
+def _behind_string(payload, at):
+    first = payload[at]
+    if first == 0xC3:
+        packed, at = _length(payload, at + 1)
+        _, at = _length(payload, at)
+        return at + packed
+    if first >= 0xC0:
+        return at + 1 + (1, 2, 4)[first & 3]
+    size, at = _length(payload, at)
+    return at + size
 
 
 def anything(ours, theirs):

@@ -91,8 +91,6 @@ EXCLUDED = {
     "asking": "cluster mode",
     "script|debug": "takes the connection over",
     "script|kill": "nothing runs",
-    "function|dump": "bytes carry the RDB version",
-    "function|restore": "same",
     "restore-asking": "as RESTORE",
 }
 EXCLUDED_PREFIXES = ("acl|", "cluster|", "module|", "sentinel")

@@ -6,7 +6,6 @@ may not: after the crossing both servers hold the same.
 
 import random
 
-import payloads
 import populate
 import state
 import values as v
@@ -40,7 +39,7 @@ def _cross(rng, source, target, reference, other, resp_version):
     draw = v.Values(rng, None)
     writes = []
     for index in range(KEYS_A_ROUND):
-        group = draw.one(payloads.GROUPS)
+        group = draw.one(list(populate.WRITERS))
         key = b"%s:%d" % (v.TYPES[group], index)
         writes += populate.WRITERS[group](draw, key)
         if rng.random() < 0.2:

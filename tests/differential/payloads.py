@@ -7,15 +7,11 @@ import values as v
 from resp import encode
 
 
-# DUMP and RESTORE know no streams (docs/differences.md).
-GROUPS = [group for group in populate.WRITERS if group != "stream"]
-
-
 def collect(connection):
     """Payloads of values of every type; leaves the server empty."""
     draw = v.Values(random.Random(7), None)
     payloads = []
-    for group in GROUPS:
+    for group in populate.WRITERS:
         write = populate.WRITERS[group]
         for _ in range(4):
             connection.call("FLUSHALL")

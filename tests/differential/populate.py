@@ -81,6 +81,11 @@ def _stream(values, key):
         unit.append([b"XGROUP", b"CREATE", key, values.one(v.GROUPS), start, b"MKSTREAM"])
     if values.random() < 0.4:
         unit.append([b"XREADGROUP", b"GROUP", values.one(v.GROUPS), values.one(v.CONSUMERS), b"STREAMS", key, b">"])
+    # Deleted entries stay in their nodes, and what was delivered of them stays pending.
+    for _ in range(int(values.random() * 6) - 3):
+        unit.append([b"XDEL", key, b"%d-1" % values.rng.randrange(values.next_stream_ms - 6, values.next_stream_ms + 1)])
+    if values.random() < 0.2:
+        unit.append([b"XACK", key, values.one(v.GROUPS), b"%d-1" % values.next_stream_ms])
     return unit
 
 

@@ -75,8 +75,7 @@ fn write(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         return Ok(());
     };
     let mut payload = Vec::new();
-    let formless = |_| Error::Text("ERR values of this type cannot be dumped");
-    format::write(entry, now, ctx.config, &mut payload).map_err(formless)?;
+    format::write(entry, now, ctx.config, &mut payload);
     dump::seal(&mut payload);
     ctx.reply.bulk(&payload);
     Ok(())

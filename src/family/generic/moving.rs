@@ -135,13 +135,22 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.reply.int(0);
         return Ok(());
     }
+    let now = ctx.keys.now_ms();
     let copied = ctx.keys.get(from).map(|entry| entry.clone().renamed(to));
-    let copied = copied.expect("the key was there a moment ago");
+    let mut copied = copied.expect("the key was there a moment ago");
+    if let Some(hash) = copied.hash_mut() {
+        hash.take_expired(now, usize::MAX);
+    }
     ctx.in_db(db, |ctx| {
         // What was there is deleted, not overwritten: the key is new.
-        ctx.keys.take(to);
-        ctx.keys.insert(copied);
-        ctx.keys.changed(to, Class::Generic, "copy_to");
+        let was_there = ctx.keys.take(to).is_some();
+        if copied.hash().is_none_or(|hash| !hash.is_empty()) {
+            ctx.keys.insert(copied);
+            ctx.keys.changed(to, Class::Generic, "copy_to");
+        } else if was_there {
+            // All fields have expired, and the copy with them.
+            ctx.keys.changed(to, Class::Generic, "del");
+        }
     });
     ctx.reply.int(1);
     Ok(())

@@ -63,6 +63,8 @@ fn lset(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let list = ctx.keys.list_mut(key)?.ok_or(Error::NoSuchKey)?;
     let index = args.int(2)?;
     list.will_grow(limit, 1, element.len());
+    // Valkey takes the low 32 bits of the index.
+    let index = i64::from(index as i32);
     let replaced = place(index, list.len()).is_some_and(|at| list.set(at, element));
     list.has_shrunk(limit);
     if !replaced {

@@ -135,6 +135,8 @@ fn edits_in_the_middle() {
         ("lset l a b", "-ERR value is not an integer or out of range|"),
         ("lset l 99 b", "-ERR index out of range|"),
         ("lset l -99 b", "-ERR index out of range|"),
+        ("lset l 2147483648 b", "-ERR index out of range|"),
+        ("lset l -4294967298 y", "+OK|"),
         ("lset l -2 z", "+OK|"),
         ("linsert s foo b c", "-ERR syntax error|"),
         ("linsert no before b c", ":0|"),

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::base::glob;
-use crate::command::script_library::FunctionLibrary;
+use crate::command::script_library::{FunctionLibrary, Restore};
 use crate::command::{Acl, Arg, Args, Arity, Command, Error, Exec, Flags, Group, Ran, ScriptLibrary, syntax};
+use crate::format;
+use crate::format::functions::{self, LibraryError};
 use crate::protocol::reply::Reply;
 
 const fn sub(name: &'static str, summary: &'static str) -> Command {
@@ -32,6 +34,11 @@ const SUBCOMMANDS: &[Command] = &[
         .args(&[Arg::string("library-name")])
         .tips(ALL_SUCCEEDED)
         .run(Exec::Library(delete)),
+    sub("DUMP", "Answers all libraries as a payload.")
+        .complexity("O(N) where N is the number of functions")
+        .arity(Arity::Exactly(2))
+        .flags(Flags::NOSCRIPT)
+        .run(Exec::Library(dump)),
     sub("FLUSH", "Deletes all libraries and functions.")
         .complexity("O(N) where N is the number of functions deleted")
         .arity(Arity::AtLeast(2))
@@ -65,6 +72,24 @@ const SUBCOMMANDS: &[Command] = &[
         .args(&[Arg::word("replace", "REPLACE").optional(), Arg::string("function-code")])
         .tips(ALL_SUCCEEDED)
         .run(Exec::Library(load)),
+    sub("RESTORE", "Makes the libraries of a payload known.")
+        .complexity("O(N) where N is the number of functions on the payload")
+        .arity(Arity::AtLeast(3))
+        .flags(CHANGES.or(Flags::DENYOOM))
+        .args(&[
+            Arg::string("serialized-value"),
+            Arg::one_of(
+                "policy",
+                &[
+                    Arg::word("flush", "FLUSH"),
+                    Arg::word("append", "APPEND"),
+                    Arg::word("replace", "REPLACE"),
+                ],
+            )
+            .optional(),
+        ])
+        .tips(ALL_SUCCEEDED)
+        .run(Exec::Library(restore)),
     sub("STATS", "Tells which function runs, and how many there are.")
         .arity(Arity::Exactly(2))
         .flags(Flags::NOSCRIPT.or(Flags::ALLOW_BUSY))
@@ -161,6 +186,51 @@ fn load(scripts: &mut dyn ScriptLibrary, args: Args<'_>, reply: &mut Reply) -> R
     let name = scripts.load_library(args.at(args.len() - 1), !options.is_empty())?;
     reply.bulk(name.as_bytes());
     Ok(())
+}
+
+fn dump(scripts: &mut dyn ScriptLibrary, _: Args<'_>, reply: &mut Reply) -> Ran {
+    let mut payload = Vec::new();
+    for library in scripts.libraries() {
+        functions::write(&library.code, &mut payload);
+    }
+    format::dump::seal(&mut payload);
+    reply.bulk(&payload);
+    Ok(())
+}
+
+fn restore(scripts: &mut dyn ScriptLibrary, args: Args<'_>, reply: &mut Reply) -> Ran {
+    if args.len() > 4 {
+        return Err(Error::quoting(
+            "ERR unknown subcommand or wrong number of arguments for '",
+            args.at(1),
+            "'. Try FUNCTION HELP.",
+        ));
+    }
+    let how = match args.get(3) {
+        None => Restore::Append,
+        Some(_) if args.is(3, "APPEND") => Restore::Append,
+        Some(_) if args.is(3, "REPLACE") => Restore::Replace,
+        Some(_) if args.is(3, "FLUSH") => Restore::Flush,
+        Some(_) => {
+            return Err(Error::Text(
+                "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
+            ));
+        }
+    };
+    let libraries =
+        format::dump::open(args.at(2)).map_err(|_| Error::Text("ERR DUMP payload version or checksum are wrong"))?;
+    let mut codes = functions::read(libraries).map(|code| code.map_err(no_library));
+    scripts.restore_libraries(&mut codes, how)?;
+    reply.ok();
+    Ok(())
+}
+
+fn no_library(error: LibraryError) -> Error {
+    Error::Text(match error {
+        LibraryError::Other => "ERR given type is not a function",
+        LibraryError::Early => "ERR Pre-GA function format not supported",
+        LibraryError::Damaged => "ERR Failed loading library payload",
+    })
 }
 
 fn stats(scripts: &mut dyn ScriptLibrary, _: Args<'_>, reply: &mut Reply) -> Ran {

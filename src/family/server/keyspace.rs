@@ -104,7 +104,8 @@ fn flush(ctx: &mut Context<'_>, db: DbIndex) {
 }
 
 fn swapdb(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Part, Error> {
-    let index = |at: usize, error: &'static str| args.int(at).map_err(|_| Error::Text(error));
+    const INT: std::ops::RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
+    let index = |at: usize, error: &'static str| args.int_in(at, INT, Error::Text(error));
     let one = index(1, "ERR invalid first DB index")?;
     let other = index(2, "ERR invalid second DB index")?;
     let databases = ctx.keys.space.databases();

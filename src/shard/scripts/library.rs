@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::program::{Programs, refusal};
-use crate::command::script_library::{Function, FunctionLibrary, Restore, Running};
+use crate::command::script_library::{Code, Function, FunctionLibrary, Restore, Running};
 use crate::command::{Error, Ran, ScriptLibrary};
 use crate::script::{LibraryFacts, ScriptError, Sha};
 
@@ -25,6 +25,36 @@ fn described(facts: LibraryFacts, code: &[u8]) -> FunctionLibrary {
         code: code.into(),
         functions: facts.functions.into_iter().map(function).collect(),
     }
+}
+
+/// Refuses a library one of whose functions has a name that is taken.
+fn refuse_taken(library: &FunctionLibrary, others: &[Arc<FunctionLibrary>]) -> Ran {
+    let is_taken = |function: &&Function| {
+        let mut others = others.iter().flat_map(|other| &other.functions);
+        others.any(|other| other.name.eq_ignore_ascii_case(&function.name))
+    };
+    match library.functions.iter().find(is_taken) {
+        Some(taken) => Err(refusal(&ScriptError::FunctionExists(taken.name.as_bytes().to_vec()))),
+        None => Ok(()),
+    }
+}
+
+/// Restored libraries beside those that are `kept`, some of which they may replace.
+fn joined(
+    mut kept: Vec<Arc<FunctionLibrary>>,
+    restored: Vec<Arc<FunctionLibrary>>,
+    how: Restore,
+) -> Result<Vec<Arc<FunctionLibrary>>, Error> {
+    for library in &restored {
+        let before = kept.len();
+        kept.retain(|other| other.name != library.name);
+        if kept.len() < before && how != Restore::Replace {
+            return Err(Error::Composed(format!("ERR Library {} already exists", library.name)));
+        }
+    }
+    restored.iter().try_for_each(|library| refuse_taken(library, &kept))?;
+    kept.extend(restored);
+    Ok(kept)
 }
 
 impl Programs {
@@ -58,24 +88,19 @@ impl Programs {
         self.libraries_version = version;
     }
 
-    /// Makes libraries known to the process, all of `codes` or none; answers the name of the last.
-    fn install(&mut self, codes: &[&[u8]], how: Restore) -> Result<Box<str>, Error> {
+    /// Exchanges the libraries of the process for what `change` makes of them.
+    fn install<T>(
+        &mut self,
+        change: impl FnOnce(&mut Self, &[Arc<FunctionLibrary>]) -> Result<(Vec<Arc<FunctionLibrary>>, T), Error>,
+    ) -> Result<T, Error> {
         let registry = self.registry.clone();
         registry.change_libraries(|version, before| {
             self.take_libraries(version, before.clone());
-            let mut libraries = if how == Restore::Flush {
-                Vec::new()
-            } else {
-                before.to_vec()
-            };
-            let mut last = Box::default();
-            for code in codes {
-                last = self.add(&mut libraries, code, how == Restore::Replace)?;
-            }
+            let (mut libraries, answer) = change(self, before)?;
             libraries.sort_by(|one, other| one.name.cmp(&other.name));
             let libraries = Arc::new(libraries);
             self.take_libraries(version + 1, libraries.clone());
-            Ok((libraries, last))
+            Ok((libraries, answer))
         })
     }
 
@@ -96,13 +121,7 @@ impl Programs {
             return refuse(ScriptError::LibraryExists(name.as_bytes().to_vec()));
         }
         libraries.retain(|other| other.name != name);
-        let is_taken = |function: &&Function| {
-            let mut others = libraries.iter().flat_map(|other| &other.functions);
-            others.any(|other| other.name.eq_ignore_ascii_case(&function.name))
-        };
-        if let Some(taken) = library.functions.iter().find(is_taken) {
-            return refuse(ScriptError::FunctionExists(taken.name.as_bytes().to_vec()));
-        }
+        refuse_taken(&library, libraries)?;
         libraries.push(Arc::new(library));
         Ok(name)
     }
@@ -123,7 +142,11 @@ impl ScriptLibrary for Programs {
     }
 
     fn load_library(&mut self, code: &[u8], replace: bool) -> Result<Box<str>, Error> {
-        self.install(&[code], if replace { Restore::Replace } else { Restore::Append })
+        self.install(|programs, before| {
+            let mut libraries = before.to_vec();
+            let name = programs.add(&mut libraries, code, replace)?;
+            Ok((libraries, name))
+        })
     }
 
     fn libraries(&self) -> Vec<Arc<FunctionLibrary>> {
@@ -146,8 +169,19 @@ impl ScriptLibrary for Programs {
         flushed.expect("nothing stands against there being no library");
     }
 
-    fn restore_libraries(&mut self, codes: &[&[u8]], how: Restore) -> Ran {
-        self.install(codes, how).map(drop)
+    fn restore_libraries(&mut self, codes: &mut dyn Iterator<Item = Code<'_>>, how: Restore) -> Ran {
+        self.install(|programs, before| {
+            let mut restored = Vec::new();
+            for code in codes {
+                programs.add(&mut restored, &code?, false)?;
+            }
+            let kept = if how == Restore::Flush {
+                Vec::new()
+            } else {
+                before.to_vec()
+            };
+            Ok((joined(kept, restored, how)?, ()))
+        })
     }
 
     fn running(&self) -> Result<Option<Running>, Error> {

@@ -70,9 +70,10 @@ impl Programs {
         let ran = if program == Program::Function {
             let name = self.function_name(args.at(1))?;
             let (_, facts) = self.engine.function(&name).expect("the function was just found");
-            host.reads_only = check_mode(facts.flags, reads_only)?;
-            host.allows_oom = check_memory(facts.flags, host.around.memory_is_full)?;
+            let flags = facts.flags;
             let (keys, arguments) = keys_and_arguments(args, Error::Text("ERR Bad number of keys provided"))?;
+            host.reads_only = check_mode(flags, reads_only)?;
+            host.allows_oom = check_memory(flags, host.around.memory_is_full)?;
             self.engine.call_function(&name, &keys, &arguments, host, reply)
         } else {
             if program == Program::Digest && args.at(1).len() != 40 {

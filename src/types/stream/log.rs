@@ -106,11 +106,12 @@ impl Log {
     pub fn push<'w>(&mut self, id: StreamId, pairs: impl ExactSizeIterator<Item = &'w [u8]> + Clone, limits: Limits) {
         assert!(id > self.last_id, "ids ascend");
         let item_bytes: usize = pairs.clone().map(<[u8]>::len).sum();
-        if let Some((first, mut full)) = self.tail.take_if(|(_, node)| node.is_full(item_bytes, limits)) {
-            let before = full.capacity();
-            full.seal();
-            self.node_bytes = self.node_bytes + good_size(full.capacity()) - good_size(before);
-            self.sealed.insert(first, full);
+        if self
+            .tail
+            .as_ref()
+            .is_some_and(|(_, node)| node.is_full(item_bytes, limits))
+        {
+            self.begin_node();
         }
         let (first, node) = self.tail.get_or_insert_with(|| (id, Node::new(self.appended)));
         let before = node.capacity();
@@ -120,6 +121,34 @@ impl Log {
         self.last_id = id;
         self.entries_added += 1;
         self.appended += 1;
+    }
+
+    /// Lets the next entry begin a node.
+    pub fn begin_node(&mut self) {
+        if let Some((first, mut full)) = self.tail.take() {
+            let before = full.capacity();
+            full.seal();
+            self.node_bytes = self.node_bytes + good_size(full.capacity()) - good_size(before);
+            self.sealed.insert(first, full);
+        }
+    }
+
+    /// Visits the nodes in order, with the ids at which they begin.
+    pub fn nodes<'s>(&'s self, visit: &mut dyn FnMut(StreamId, &'s Node)) {
+        let _ended = self.sealed.walk(StreamId::MIN, &|_| true, &mut |first, node| {
+            visit(first, node);
+            Flow::Continue(())
+        });
+        if let Some((first, node)) = &self.tail {
+            visit(*first, node);
+        }
+    }
+
+    /// Deletes entries of the last node without counting them as deleted by name.
+    pub fn delete_in_last_node(&mut self, chosen: impl FnMut(StreamId) -> bool) {
+        if let Some((first, _)) = self.tail {
+            self.len -= self.change(first, |node| node.delete_where(first, chosen)) as u64;
+        }
     }
 
     /// The entry at `id`; O(log n).

@@ -172,6 +172,8 @@ pub struct Entry<'a> {
     pub id: StreamId,
     /// Whether it was deleted.
     deleted: bool,
+    /// Whether its body was thrown away.
+    is_bare: bool,
     /// Where it begins, in the node's buffer.
     at: usize,
     /// How much of it is its body.
@@ -193,6 +195,13 @@ pub struct Pairs<'a> {
     fields: Option<&'a [u8]>,
     body: &'a [u8],
     left: usize,
+}
+
+impl Pairs<'_> {
+    /// Whether the fields are those of the node.
+    pub fn names_are_shared(&self) -> bool {
+        self.fields.is_some()
+    }
 }
 
 impl<'a> Iterator for Pairs<'a> {
@@ -354,6 +363,18 @@ impl Node {
         self.all_entries(first).filter(|entry| !entry.deleted)
     }
 
+    /// The entries whose bodies are kept, and whether each was deleted.
+    pub fn kept(&self, first: StreamId) -> impl Iterator<Item = (Entry<'_>, bool)> {
+        let entries = self.all_entries(first).filter(|entry| !entry.is_bare);
+        entries.map(|entry| (entry, entry.deleted))
+    }
+
+    /// The names that entries share.
+    pub fn field_names(&self) -> Vec<Packed<'_>> {
+        let (count, mut names) = self.fields();
+        (0..count).map(|_| Packed::take(&mut names)).collect()
+    }
+
     /// The entry at `id`, if it is there and not deleted.
     pub fn find(&self, first: StreamId, id: StreamId) -> Option<Entry<'_>> {
         self.entries(first)
@@ -392,6 +413,17 @@ impl Node {
     pub fn delete_while(&mut self, first: StreamId, mut chosen: impl FnMut(StreamId) -> bool) -> usize {
         let entries = self.entries(first).take_while(|entry| chosen(entry.id));
         let marked: Vec<(usize, usize)> = entries.map(|entry| (entry.at, entry.body_bytes)).collect();
+        self.mark_all(first, &marked)
+    }
+
+    /// Deletes the entries that `chosen` wants; answers how many.
+    pub fn delete_where(&mut self, first: StreamId, mut chosen: impl FnMut(StreamId) -> bool) -> usize {
+        let entries = self.entries(first).filter(|entry| chosen(entry.id));
+        let marked: Vec<(usize, usize)> = entries.map(|entry| (entry.at, entry.body_bytes)).collect();
+        self.mark_all(first, &marked)
+    }
+
+    fn mark_all(&mut self, first: StreamId, marked: &[(usize, usize)]) -> usize {
         marked.iter().for_each(|marked| self.mark(*marked));
         self.tidy(first);
         marked.len()
@@ -514,6 +546,7 @@ impl<'a> Iterator for Entries<'a> {
         Some(Entry {
             id,
             deleted: flags & DELETED != 0,
+            is_bare: bare,
             at,
             body_bytes: start.len() - self.rest.len(),
             pairs,
