@@ -53,15 +53,15 @@ struct Span {
 impl Span {
     /// Reads start, end and unit, those of them that there are, from word `from` on.
     fn parse(args: Args<'_>, from: usize) -> Result<Self, Error> {
+        if args.len() > from + 3 {
+            return Err(Error::Syntax);
+        }
         let start = if args.len() > from { args.int(from)? } else { 0 };
         let mut span = Span {
             start,
             end: None,
             by_bit: false,
         };
-        if args.len() > from + 3 {
-            return Err(Error::Syntax);
-        }
         span.by_bit = args.is(from + 2, "BIT");
         if args.len() == from + 3 && !span.by_bit && !args.is(from + 2, "BYTE") {
             return Err(Error::Syntax);
