@@ -39,11 +39,13 @@ const SUBCOMMANDS: &[Command] = &[
         .flags(Flags::LOADING.or(Flags::STALE))
         .run(Exec::Session(help)),
     sub("MALLOC-STATS", "Tells what the allocator tells of itself.")
+        .complexity("")
         .arity(Arity::Exactly(2))
         .flags(Flags::LOADING)
         .tips(TOLD)
         .run(Exec::Session(malloc_stats)),
     sub("PURGE", "Has the allocator give back what it does not use.")
+        .complexity("")
         .arity(Arity::Exactly(2))
         .flags(Flags::LOADING)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
