@@ -92,9 +92,10 @@ def _class_of(reply):
 class Target:
     """A server with the connection on which it is compared."""
 
-    def __init__(self, name, port, resp_version, timeout_s=10.0):
+    def __init__(self, name, port, resp_version, timeout_s=10.0, shards=1):
         self.name = name
         self.port = port
+        self.shards = shards
         self.resp_version = resp_version
         self.timeout_s = timeout_s
         self.connection = None

@@ -1,7 +1,9 @@
 """Keyspace events of random sequences: a second connection listens on each server.
 
-After each batch the player publishes a mark; what the listener heard before it
-is compared in order. Expiry events come when a server notices, and are left out.
+After each batch the player publishes a mark; what the listener heard up to it
+is compared in order. Of a server with several shards, each of which tells of its
+own keys, the order is compared key by key, and what another shard tells may come
+behind the mark. Expiry events come when a server notices, and are left out.
 """
 
 from compare import Difference, Player
@@ -22,16 +24,18 @@ class Listener:
         self.connection.call("PSUBSCRIBE", "__key*__:*")
         self.connection.call("SUBSCRIBE", MARK_CHANNEL)
 
-    def until_mark(self):
-        """Events up to the mark as (channel, payload)."""
-        events = []
-        while True:
+    def until_mark(self, at_least=0):
+        """Events up to the mark, and until there are so many, as (channel, payload)."""
+        events, marked = [], False
+        while not marked or len(events) < at_least:
             _, items = self.connection.read_reply()
             if items[0][1] == b"message" and items[1][1] == MARK_CHANNEL:
-                return events
+                marked = True
+                continue
             channel, payload = items[-2][1], items[-1][1]
             if channel.rsplit(b":", 1)[-1] not in LEFT_OUT and payload not in LEFT_OUT:
                 events.append((channel, payload))
+        return events
 
 
 class EventPlayer(Player):
@@ -48,10 +52,11 @@ class EventPlayer(Player):
     def _heard(self, targets):
         """What each target's listener heard since the last call; None if it fell silent."""
         self.exchange([[b"PUBLISH", MARK_CHANNEL, b""]], targets)
-        heard = {}
+        heard, most = {}, 0
         for target in targets:
             try:
-                heard[target.name] = self.listeners[target.name].until_mark()
+                heard[target.name] = self.listeners[target.name].until_mark(most)
+                most = max(most, len(heard[target.name]))
             except (Closed, Silent, OSError):
                 heard[target.name] = None
                 self.listeners[target.name] = Listener(target.port)
@@ -64,11 +69,22 @@ class EventPlayer(Player):
         ours = heard[self.reference.name]
         for target in left:
             theirs = heard[target.name]
-            if theirs == ours:
+            if theirs is not None and _in_order(theirs, target) == _in_order(ours, target):
                 self.compared += len(ours)
                 continue
             found[target.name] = _difference(ours, theirs, target.name, start + len(batch))
         return found
+
+
+def _in_order(events, target):
+    """The events in an order that the target keeps: all of them, or those of each key."""
+    return sorted(events, key=_key) if target.shards > 1 else events
+
+
+def _key(event):
+    """The key of an event, which is in its channel or is its payload."""
+    channel, payload = event
+    return channel.split(b":", 1)[1] if channel.startswith(b"__keyspace@") else payload
 
 
 def _difference(ours, theirs, name, at):

@@ -36,7 +36,7 @@ class RandomSuite:
         self.options = options
         self.out = out
         self.resp_version = resp_version
-        self.targets = [Target(each.name, each.port, resp_version) for each in (reference, *others)]
+        self.targets = [Target(each.name, each.port, resp_version, shards=each.shards) for each in (reference, *others)]
         connection = Connection(reference.port)
         self.commands = grammar.load(connection)
         self.payloads = payloads.collect(connection)

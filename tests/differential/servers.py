@@ -21,9 +21,10 @@ class Server:
 
     is_proxy = False
 
-    def __init__(self, name, argv, port):
+    def __init__(self, name, argv, port, shards=1):
         self.name = name
         self.port = port
+        self.shards = shards
         self.directory = tempfile.mkdtemp(prefix="differential-")
         self.log_path = os.path.join(self.directory, "log")
         with open(self.log_path, "wb") as log:
@@ -73,7 +74,7 @@ def start_valkey(binary, port, name="valkey"):
 def start_corelane(binary, port, shards):
     """The server under test with a number of shards."""
     argv = [binary, "--port", str(port), "--save", "", "--appendonly", "no"]
-    return Server(f"corelane/{shards}", argv + ["--shards", str(shards)], port)
+    return Server(f"corelane/{shards}", argv + ["--shards", str(shards)], port, shards)
 
 
 # Where a test needs what is off by default.
