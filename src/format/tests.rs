@@ -343,10 +343,9 @@ fn streams_that_grew_are_written_and_read() {
             let mut group = Group::new(StreamId::new(3, 7), rng.chance(1, 2).then_some(5));
             for consumer in [&b"c"[..], b"d"] {
                 let consumer = group.add_consumer(consumer, 1_000);
-                for id in &ids {
-                    if rng.chance(1, 4) {
-                        group.put(*id, Pending::new(consumer, rng.below(1 << 40), 1 + rng.below(1 << 20)));
-                    }
+                let delivered: Vec<StreamId> = ids.iter().copied().filter(|_| rng.chance(1, 4)).collect();
+                for id in delivered {
+                    group.put(id, Pending::new(consumer, rng.below(1 << 40), 1 + rng.below(1 << 20)));
                 }
             }
             for id in &ids {
