@@ -98,7 +98,7 @@ fn info_tells_sections_in_order() {
         titles(&by_default).join(" "),
         "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Corelane Keyspace"
     );
-    assert_eq!(titles(&all).len(), titles(&by_default).len() + 4);
+    assert_eq!(titles(&all).len(), titles(&by_default).len() + 5);
     assert_eq!(
         titles(&sessions.run(1, "info stats CLIENTS nonsense")).join(" "),
         "Clients Stats"

@@ -159,7 +159,7 @@ fn only_whole_nodes_are_trimmed_approximately() {
         xtrim s maxlen ~ 0 acked => :15| ! xtrim s
         xrange s - + => *1|*2|$3|5-0|*2|$1|f|$1|v|
         xack s g 5-0 => :1|
-        xtrim s minid ~ 6 acked => :1| ! xtrim s
+        xtrim s minid ~ 6 acked => :0|
         ",
     );
 }
