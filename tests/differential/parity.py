@@ -26,7 +26,7 @@ OF_THIS_RUN = ("port", "dir", "pidfile", "logfile")
 # Safe defaults of our own (docs/differences.md) and what the harness starts each server with.
 INTENDED = ("bind", "enable-debug-command")
 # What we have beyond the peer (docs/differences.md): commands, and arguments of its commands by their names.
-BEYOND = {"xackdel", "xcfgset", "xdelex", "xnack"}
+BEYOND = {"corelane", "corelane|help", "corelane|route", "xackdel", "xcfgset", "xdelex", "xnack"}
 ARGUMENTS_BEYOND = {"xadd": {"condition", "idmp"}, "xreadgroup": {"min-idle-time"}, "xtrim": {"condition"}}
 NUMBERED = ("cmdstat_", "errorstat_", "latency_percentiles_", "db", "module:", "slave")
 
