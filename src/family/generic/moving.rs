@@ -108,6 +108,8 @@ fn renamenx(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn give_name(ctx: &mut Context<'_>, from: &[u8], to: &[u8]) {
     let entry = ctx.keys.take(from).expect("the key was there a moment ago");
+    // What was there is deleted, not overwritten: the key is new.
+    ctx.keys.take(to);
     ctx.keys.insert(entry.renamed(to));
     ctx.keys.changed(from, Class::Generic, "rename_from");
     ctx.keys.changed(to, Class::Generic, "rename_to");
