@@ -1,6 +1,7 @@
 """Scripts that run for longer than clients are made to wait: what others read meanwhile, and how the scripts end.
 
-What is asked concerns the key of the script, so that it does not matter which shard serves the other connection.
+What is asked concerns the key of the script, so that it does not matter which shard serves the other connection. It is asked once the server says
+that the script is slow: a command that another shard has sent to the script's before that waits there for the script's end.
 """
 
 import time
@@ -8,7 +9,7 @@ import time
 import rules
 from resp import Connection, encode, parse, show, show_command
 
-BUSY = b"-BUSY"
+BUSY = b"BUSY"
 WAIT_S = 20.0
 LIBRARY = """#!lua name=busy
 server.register_function('endless', function(keys) while true do end end)
@@ -52,23 +53,50 @@ def _played(server):
         ask(command)
     for script, ends in RUNS:
         running = Connection(server.port)
-        running.send(encode([word.encode() for word in script]))
-        deadline = time.monotonic() + WAIT_S
-        while not asking.call("GET", "key")[1] or not asking.call("GET", "key")[1].startswith(BUSY[1:]):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{server.name} does not become busy by {script}")
-            time.sleep(0.01)
-        for command in ASKED if "while true" in script[1] or script[1] == "endless" else []:
-            ask(command)
-        for command in ends:
-            ask(command)
-        heard.append(([word.encode() for word in script], _reply(running)))
-        running.close()
+        try:
+            running.send(encode([word.encode() for word in script]))
+            _await_busy(server, script)
+            for command in ASKED if "while true" in script[1] or script[1] == "endless" else []:
+                ask(command)
+            for command in ends:
+                ask(command)
+            heard.append(([word.encode() for word in script], _reply(running)))
+        except BaseException:
+            _clean_up(server)
+            raise
+        finally:
+            running.close()
         for command in AFTER:
             ask(command)
     ask(["CONFIG", "SET", "busy-reply-threshold", "5000"])
     asking.close()
     return heard
+
+
+def _await_busy(server, script):
+    """Returns once clients need not wait for the script any more: FUNCTION STATS tells, and needs no key."""
+    looking = Connection(server.port)
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        kind, content = looking.call("FUNCTION", "STATS")
+        # A script makes it an error, a function is shown after the title.
+        if kind == "-" and content.startswith(BUSY) or kind != "-" and content[1][1] is not None:
+            break
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{server.name} does not become busy by {script}")
+        time.sleep(0.01)
+    looking.close()
+
+
+def _clean_up(server):
+    """Ends what still runs, so that the suites that follow find the server free."""
+    killing = Connection(server.port)
+    deadline = time.monotonic() + WAIT_S
+    ends = (("SCRIPT", "KILL"), ("FUNCTION", "KILL"))
+    while not all(killing.call(*end)[1].startswith(b"NOTBUSY") for end in ends) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killing.call("CONFIG", "SET", "busy-reply-threshold", "5000")
+    killing.close()
 
 
 def _reply(connection):
