@@ -33,6 +33,9 @@ pub enum Program {
     Function,
 }
 
+/// Tells which shard a key belongs to.
+pub type Owner<'o> = &'o dyn Fn(&[u8]) -> u16;
+
 /// What the coordinator itself must do for a command; the words are its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
@@ -87,8 +90,8 @@ pub enum Exec {
     },
     /// On one shard that the words name (a cursor): `shard` tells which of `shards`.
     Shard {
-        /// The shard, from the words and the number of shards.
-        shard: fn(Args<'_>, u16) -> Result<u16, Error>,
+        /// The shard, from the words, the number of shards, and whose a key is.
+        shard: fn(Args<'_>, u16, Owner<'_>) -> Result<u16, Error>,
         /// Runs there.
         run: fn(&mut Context<'_>, Args<'_>) -> Ran,
     },

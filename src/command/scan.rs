@@ -73,6 +73,19 @@ impl<'a> ScanOptions<'a> {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
     }
 
+    /// A key such that all keys which MATCH lets through belong to its shard, if the pattern tells one: a name without wildcards, or a hash tag
+    /// without wildcards up to its end.
+    pub fn confined_to(&self) -> Option<&'a [u8]> {
+        let pattern = self.pattern?;
+        let literal = |bytes: &[u8]| memchr::memchr3(b'*', b'?', b'[', bytes).is_none() && !bytes.contains(&b'\\');
+        if literal(pattern) {
+            return Some(pattern);
+        }
+        let open = memchr::memchr(b'{', pattern)?;
+        let tag = memchr::memchr(b'}', &pattern[open + 1..]).filter(|length| *length > 0)?;
+        Some(&pattern[..open + tag + 2]).filter(|beginning| literal(beginning))
+    }
+
     /// Whether TYPE lets values of the type called `kind` through.
     pub fn takes(&self, kind: &str) -> bool {
         self.kind.is_none_or(|only| only == kind)
@@ -140,7 +153,7 @@ fn parse_cursor(word: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_cursor;
+    use super::*;
 
     #[test]
     fn cursors_are_read_as_strtoull_reads_them() {
@@ -165,6 +178,29 @@ mod tests {
             ("abc", None),
         ] {
             assert_eq!(parse_cursor(word.as_bytes()), want, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_tell_where_all_that_it_matches_is() {
+        let cases: [(&[u8], Option<&[u8]>); 8] = [
+            (b"key", Some(b"key")),
+            (b"{tag}*", Some(b"{tag}")),
+            (b"a:{tag}:?:{b}*", Some(b"a:{tag}")),
+            (b"*{tag}", None),
+            (b"a?{tag}b*", None),
+            (b"{t*g}x", None),
+            (b"{}x*", None),
+            (b"k\\*y", None),
+        ];
+        for (pattern, confined) in cases {
+            let options = ScanOptions {
+                count: COUNT_DEFAULT,
+                names_only: false,
+                pattern: Some(pattern),
+                kind: None,
+            };
+            assert_eq!(options.confined_to(), confined, "{}", pattern.escape_ascii());
         }
     }
 }

@@ -399,7 +399,8 @@ impl Node {
         }
         match command.exec {
             Exec::Shard { shard, .. } => {
-                shard(args, self.shard.shards).map_or(own, |shard| Target::One(ShardId(shard)))
+                let owner = |key: &[u8]| self.router.shard(key).0;
+                shard(args, self.shard.shards, &owner).map_or(own, |shard| Target::One(ShardId(shard)))
             }
             Exec::Whole { .. } => Target::Whole,
             _ if !command.has_keys() => own,

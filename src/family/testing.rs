@@ -158,7 +158,7 @@ impl Bench {
                 Ok(())
             }
             Exec::Shard { shard, run } => {
-                let shard = shard(args, self.shards.len() as u16)?;
+                let shard = shard(args, self.shards.len() as u16, &|key| self.owner(key) as u16)?;
                 self.on_shard(usize::from(shard), reply, |ctx| run(ctx, args))
             }
             Exec::Keys(run) | Exec::Roaming { run, .. } => {
@@ -181,8 +181,11 @@ impl Bench {
 
     fn shard_of(&self, command: &Command, args: Args<'_>) -> usize {
         let positions = command.key_positions(args);
-        let shard = |at: &usize| table_hash(args.at(*at)) as usize % self.shards.len();
-        positions.first().map_or(0, shard)
+        positions.first().map_or(0, |at| self.owner(args.at(*at)))
+    }
+
+    fn owner(&self, key: &[u8]) -> usize {
+        table_hash(key) as usize % self.shards.len()
     }
 
     fn on_shard<T>(

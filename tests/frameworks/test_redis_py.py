@@ -144,6 +144,12 @@ class RedisPyCalls:
         self.assertEqual(set(self.r.scan_iter(_type="list")), {"elsewhere"})
         self.assertEqual(set(self.r.keys("scan:29??")), {f"scan:{number}" for number in range(2900, 3000)})
         self.assertEqual(self.r.dbsize(), 3001)
+        # What a hash tag or a whole name confines to one shard is found without asking the others.
+        tagged = {f"a:{{tag}}:{number}" for number in range(20)}
+        self.r.mset(dict.fromkeys(tagged, 1))
+        for pattern, found in (("a:{tag}:*", tagged), ("scan:17", {"scan:17"})):
+            cursor, page = self.r.scan(0, match=pattern, count=100_000)
+            self.assertEqual((cursor, set(page)), (0, found))
 
     def test_databases(self):
         other = self.connect(protocol=self.protocol, db=3)

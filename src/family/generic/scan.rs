@@ -2,6 +2,7 @@
 
 use crate::base::glob;
 use crate::base::time::UnixMillis;
+use crate::command::exec::Owner;
 use crate::command::scan::{cursor, write_page};
 use crate::command::{
     Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Part, Ran, ScanOptions, Scans,
@@ -87,10 +88,11 @@ fn keys_combine(parts: &[Part], _: Args<'_>, reply: &mut Reply) {
     parts.iter().for_each(|part| reply.raw(&part.bytes));
 }
 
-/// A cursor is `cursor of the shard's database * shards + shard`; only the beginning of shard 0 is 0.
-fn scan_shard(args: Args<'_>, shards: u16) -> Result<u16, Error> {
+/// A cursor is `cursor of the shard's database * shards + shard`; only the beginning of shard 0 is 0, and that of the shard that has all there is to find.
+fn scan_shard(args: Args<'_>, shards: u16, owner: Owner<'_>) -> Result<u16, Error> {
     let shard = cursor(args, 1)? % u64::from(shards);
-    Ok(shard as u16)
+    let options = ScanOptions::parse(args, 2, Scans::Keys)?;
+    Ok(options.confined_to().map_or(shard as u16, owner))
 }
 
 fn scan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
@@ -117,7 +119,7 @@ fn scan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.keys.remove_expired(&key);
     }
     let next = match next {
-        0 if shard + 1 == shards => 0,
+        0 if shard + 1 == shards || options.confined_to().is_some() => 0,
         0 => shard + 1,
         next => next * shards + shard,
     };

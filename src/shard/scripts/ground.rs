@@ -53,7 +53,7 @@ pub fn run_over_whole(
             Attempt::Served
         }
         Exec::Shard { shard, .. } => {
-            let at = shard(args, spaces.len() as u16).unwrap_or(0);
+            let at = shard(args, spaces.len() as u16, &|key| router.shard(key).0).unwrap_or(0);
             surroundings.shard.0 = ShardId(at);
             surroundings.run_for(script, &mut spaces[usize::from(at)], asker, command, args, reply)
         }
