@@ -125,6 +125,10 @@ fn write_number(number: f64, digits: &mut Vec<u8>) {
         digits.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
         return;
     }
+    if number.is_nan() && number.is_sign_negative() {
+        // What 0/0 is on x86.
+        return digits.extend_from_slice(b"-nan");
+    }
     let mut text = crate::base::number::DoubleText::default();
     digits.extend_from_slice(text.format(number).as_bytes());
 }

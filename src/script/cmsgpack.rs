@@ -194,17 +194,18 @@ fn unpack_values(lua: &Lua, limit: i64, offset: i64) -> Outcome {
     let input = lua.check_bytes(1)?;
     // What the caller gave besides stays below the values; only these are answered.
     let all = limit == 0 && offset == 0;
-    let (limit, offset) = (limit as i32, offset as i32);
+    // Texts show an `int`.
+    let shown = offset as i32;
     let len = input.len();
-    let (Ok(start), Ok(mut wanted)) = (usize::try_from(offset), u32::try_from(limit)) else {
-        let text = format!("Invalid request to unpack with offset of {offset} and limit of {len}.");
+    let (Ok(start), Ok(mut wanted)) = (usize::try_from(offset), u64::try_from(limit)) else {
+        let text = format!("Invalid request to unpack with offset of {shown} and limit of {len}.");
         return Err(lua.located(&text));
     };
     let Some(rest) = input.get(start..) else {
-        return Err(lua.located(&format!("Start offset {offset} greater than input length {len}.")));
+        return Err(lua.located(&format!("Start offset {shown} greater than input length {len}.")));
     };
     if all {
-        wanted = i32::MAX as u32;
+        wanted = i32::MAX as u64;
     }
     let mut source = Source { rest };
     let mut count: c_int = 0;

@@ -57,7 +57,7 @@ pub fn header(body: &[u8]) -> Result<Header<'_>, ScriptError> {
     if !body.starts_with(b"#!") {
         return Err(ScriptError::MissingMetadata);
     }
-    let line_end = memchr::memchr(b'\n', body).ok_or(ScriptError::InvalidMetadata)?;
+    let line_end = shebang::first_line(body).ok_or(ScriptError::InvalidMetadata)?;
     let words = shebang::words_of(&body[..line_end]).map_err(|_| ScriptError::InvalidMetadata)?;
     let mut name = None;
     for word in words.iter().skip(1) {

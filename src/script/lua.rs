@@ -4,6 +4,7 @@
 //! nothing here can raise. Lua guarantees room for 20 values to each function; one that pushes more asks [`Lua::has_room`] first.
 
 use super::ffi::{self, State};
+use super::outgoing::truncated;
 use super::runtime::{Outcome, Raise, runtime};
 use super::stack;
 use std::ffi::{CStr, c_int};
@@ -241,7 +242,7 @@ impl Lua {
 
     /// An argument that must be a number, cut to an integer.
     pub fn check_integer(&self, index: c_int) -> Result<i64, Raise> {
-        self.check_number(index).map(|number| number as i64)
+        self.check_number(index).map(truncated)
     }
 
     /// As [`Lua::check_integer`], or `default` for no value.

@@ -37,7 +37,7 @@ pub unsafe fn write_value(lua: *mut State, script_resp: Resp, reply: &mut Reply)
 }
 
 /// The integer a number stands for: what does not fit becomes the least one, as on x86.
-fn truncated(number: f64) -> i64 {
+pub fn truncated(number: f64) -> i64 {
     if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
         number as i64
     } else {

@@ -3,6 +3,7 @@
 //! Owns the generator, whose numbers for a given seed are the same as Valkey's on every machine.
 
 use super::ffi::{self, State};
+use super::outgoing::truncated;
 use super::runtime::{Outcome, Raise, export, runtime};
 use std::ffi::c_int;
 
@@ -51,8 +52,12 @@ unsafe fn random_inner(lua: *mut State) -> Outcome {
                 ffi::lua_pushnumber(lua, fraction);
                 return Ok(1);
             }
-            1 => (1, number_at(lua, 1)? as i64 as i32, 1),
-            2 => (number_at(lua, 1)? as i64 as i32, number_at(lua, 2)? as i64 as i32, 2),
+            1 => (1, truncated(number_at(lua, 1)?) as i32, 1),
+            2 => (
+                truncated(number_at(lua, 1)?) as i32,
+                truncated(number_at(lua, 2)?) as i32,
+                2,
+            ),
             _ => return super::stack::located(lua, b"wrong number of arguments"),
         };
         if low > high {
@@ -68,7 +73,7 @@ unsafe fn random_inner(lua: *mut State) -> Outcome {
 unsafe fn randomseed_inner(lua: *mut State) -> Outcome {
     // SAFETY: Lua called us.
     unsafe {
-        let seed = number_at(lua, 1)? as i64 as i32;
+        let seed = truncated(number_at(lua, 1)?) as i32;
         runtime(lua).random.set(seeded(seed));
         Ok(0)
     }

@@ -4,7 +4,7 @@
 
 use super::ffi::{self, State};
 use super::host::{AclCheck, LogLevel};
-use super::outgoing::until_nul;
+use super::outgoing::{truncated, until_nul};
 use super::runtime::{Outcome, Raise, export, runtime};
 use super::stack;
 use crate::protocol::reply::Resp;
@@ -133,7 +133,7 @@ unsafe fn setresp_inner(lua: *mut State) -> Outcome {
         if ffi::lua_gettop(lua) != 1 {
             return refuse(lua, "ERR server.setresp() requires one argument.");
         }
-        let resp = match ffi::lua_tonumber(lua, 1) as i64 {
+        let resp = match truncated(ffi::lua_tonumber(lua, 1)) {
             2 => Resp::V2,
             3 => Resp::V3,
             _ => return refuse(lua, "ERR RESP version must be 2 or 3."),
@@ -150,7 +150,7 @@ unsafe fn set_repl_inner(lua: *mut State) -> Outcome {
         if ffi::lua_gettop(lua) != 1 {
             return refuse(lua, "ERR server.set_repl() requires one argument.");
         }
-        match ffi::lua_tonumber(lua, 1) as i64 {
+        match truncated(ffi::lua_tonumber(lua, 1)) {
             targets @ 0..=3 => runtime(lua).host(|host| host.set_replication(targets as u8)),
             _ => {
                 return refuse(

@@ -73,11 +73,10 @@ pub fn script(body: &[u8]) -> Result<Script<'_>, ScriptError> {
             code: body,
         });
     }
-    let line_end = memchr::memchr(b'\n', body).ok_or(ScriptError::InvalidShebang)?;
+    let line_end = first_line(body).ok_or(ScriptError::InvalidShebang)?;
     let words = words_of(&body[..line_end])?;
     // The engine is what follows the mark, wherever it stands; options are what follows the first word.
     let engine = words_of(&body[2..line_end])?;
-    check_engine(engine.first().map_or(&[][..], |word| word))?;
     let mut flags = Flags::default();
     for option in words.iter().skip(1) {
         let Some(list) = option.strip_prefix(b"flags=") else {
@@ -88,10 +87,17 @@ pub fn script(body: &[u8]) -> Result<Script<'_>, ScriptError> {
             flags = flags.or(flag);
         }
     }
+    // Unknown options are complained about first.
+    check_engine(engine.first().map_or(&[][..], |word| word))?;
     Ok(Script {
         flags,
         code: &body[line_end..],
     })
+}
+
+/// Where the first line ends, if it does; Valkey reads it as text of C, which a zero byte ends.
+pub fn first_line(body: &[u8]) -> Option<usize> {
+    memchr::memchr2(b'\n', 0, body).filter(|&end| body[end] == b'\n')
 }
 
 /// Whether code for `engine` is for us.

@@ -263,7 +263,11 @@ fn unpack_inner(lua: &Lua) -> Outcome {
                     return Err(lua.located("format 'c0' needs a previous size"));
                 }
                 let given = lua.number(-1);
-                size = if given < 0.0 { usize::MAX } else { given as usize };
+                size = if given < 0.0 {
+                    usize::MAX
+                } else {
+                    integer_bits(given) as usize
+                };
                 let text = at.checked_add(size).and_then(|end| data.get(at..end)).ok_or(SHORT)?;
                 lua.pop(1);
                 lua.push_bytes(text);

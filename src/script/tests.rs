@@ -171,6 +171,12 @@ fn errors_have_the_peers_texts() {
         ("#!python\nreturn 1", "ERR Could not find scripting engine 'python'"),
         ("#!\nreturn 1", "ERR Could not find scripting engine ''"),
         ("#! lua\nreturn 1", "ERR Unknown lua shebang option: lua"),
+        ("#!luaif -1\nreturn 1", "ERR Unknown lua shebang option: -1"),
+        (
+            "#!python flags=bad\nreturn 1",
+            "ERR Unexpected flag in script shebang: bad",
+        ),
+        ("#!lua\0x y\nreturn 1", "ERR Invalid script shebang"),
         ("#!lua", "ERR Invalid script shebang"),
         (
             "#!lua\nreturn 1+nil",
@@ -336,7 +342,7 @@ fn the_script_unused_for_longest_is_evicted() {
 }
 
 /// Replies of the libraries: the script, and what the peer answers.
-const LIBRARIES: [(&str, &str); 30] = [
+const LIBRARIES: [(&str, &str); 34] = [
     (
         "return cjson.encode({1,2,{a=1/3,[5]='x'}})",
         "$36\r\n[1,2,{\"a\":0.33333333333333,\"5\":\"x\"}]\r\n",
@@ -388,6 +394,22 @@ const LIBRARIES: [(&str, &str); 30] = [
         "*4\r\n:1\r\n:-1\r\n$1\r\na\r\n*2\r\n:1\r\n*1\r\n:2\r\n",
     ),
     ("return {cmsgpack.unpack_one('abc',1)}", "*2\r\n:2\r\n:98\r\n"),
+    (
+        "return {cmsgpack.unpack_limit('abc',2^53)}",
+        "*4\r\n:-1\r\n:97\r\n:98\r\n:99\r\n",
+    ),
+    (
+        "return cmsgpack.unpack_one('abc',1/0)",
+        "-ERR user_script:1: Invalid request to unpack with offset of 0 and limit of 3. script: on @user_script:1.\r\n",
+    ),
+    (
+        "return struct.unpack('dc0', struct.pack('d',0/0)..'abc')",
+        "-ERR user_script:1: bad argument #2 to 'unpack' (data string too short) script: on @user_script:1.\r\n",
+    ),
+    (
+        "math.randomseed(1/0) return {math.random(36), math.random(0,10)}",
+        "*2\r\n:7\r\n:8\r\n",
+    ),
     ("return {cmsgpack.unpack_limit('abc',2)}", "*3\r\n:2\r\n:97\r\n:98\r\n"),
     (
         "return cmsgpack.unpack('\\193')",
