@@ -29,11 +29,12 @@ pub const SECOND_UPVALUE: c_int = mlua_sys::lua_upvalueindex(2);
 pub use mlua_sys::{
     lua_call, lua_checkstack, lua_close, lua_concat, lua_createtable, lua_error, lua_gc, lua_getallocf, lua_getinfo,
     lua_getmetatable, lua_getstack, lua_gettop, lua_insert, lua_iscfunction, lua_isnumber, lua_load, lua_newstate,
-    lua_newthread, lua_newuserdata, lua_next, lua_pcall, lua_pushboolean, lua_pushcclosure, lua_pushlightuserdata,
-    lua_pushlstring_ as lua_pushlstring, lua_pushnil, lua_pushnumber, lua_pushvalue, lua_rawget_ as lua_rawget,
-    lua_rawgeti_ as lua_rawgeti, lua_rawset, lua_rawseti_ as lua_rawseti, lua_remove, lua_replace,
-    lua_resume_ as lua_resume, lua_sethook, lua_setmetatable, lua_settop, lua_status, lua_toboolean, lua_tocfunction,
-    lua_tolstring, lua_tonumber, lua_topointer, lua_tothread, lua_touserdata, lua_type, lua_typename, lua_xmove,
+    lua_newthread, lua_newuserdata, lua_next, lua_objlen, lua_pcall, lua_pushboolean, lua_pushcclosure,
+    lua_pushlightuserdata, lua_pushlstring_ as lua_pushlstring, lua_pushnil, lua_pushnumber, lua_pushvalue,
+    lua_rawget_ as lua_rawget, lua_rawgeti_ as lua_rawgeti, lua_rawset, lua_rawseti_ as lua_rawseti, lua_remove,
+    lua_replace, lua_resume_ as lua_resume, lua_sethook, lua_setmetatable, lua_settop, lua_status, lua_toboolean,
+    lua_tocfunction, lua_tolstring, lua_tonumber, lua_topointer, lua_tothread, lua_touserdata, lua_type, lua_typename,
+    lua_xmove,
 };
 pub use mlua_sys::{
     luaL_argerror, luaL_checkany, luaL_checklstring, luaL_checktype, luaL_optlstring, luaL_ref, luaL_typerror,

@@ -85,6 +85,8 @@ pub unsafe extern "C-unwind" fn load(lua: *mut State) -> c_int {
         ffi::luaL_checktype(lua, 1, ffi::FUNCTION);
         // The function, its name, and the piece that is read.
         ffi::lua_settop(lua, 3);
+        // The interpreter does not hold the chunk's name while it reads the first piece, when garbage may be collected.
+        stack::push_bytes(lua, CStr::from_ptr(name).to_bytes());
         let mut progress = Progress::Nothing;
         let status = ffi::lua_load(lua, read_piece, (&raw mut progress).cast(), name);
         answer(lua, status)

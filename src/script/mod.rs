@@ -34,6 +34,7 @@ mod runtime;
 mod sandbox;
 mod server_api;
 mod shebang;
+mod spread;
 mod stack;
 mod structs;
 #[cfg(test)]

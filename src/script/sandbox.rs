@@ -7,7 +7,7 @@
 
 use super::ffi::{self, State};
 use super::runtime::{Outcome, export};
-use super::{calls, catching, library, loading, random, readonly, server_api, stack};
+use super::{calls, catching, library, loading, random, readonly, server_api, spread, stack};
 use std::ffi::c_int;
 
 /// Globals of the basic library that stay out.
@@ -155,6 +155,7 @@ unsafe fn replace_functions(lua: *mut State) {
             ("xpcall", catching::xpcall),
             ("load", loading::load),
             ("loadstring", loading::loadstring),
+            ("unpack", spread::unpack),
         ] {
             stack::set_function(lua, name, function);
         }

@@ -342,7 +342,7 @@ fn the_script_unused_for_longest_is_evicted() {
 }
 
 /// Replies of the libraries: the script, and what the peer answers.
-const LIBRARIES: [(&str, &str); 34] = [
+const LIBRARIES: [(&str, &str); 37] = [
     (
         "return cjson.encode({1,2,{a=1/3,[5]='x'}})",
         "$36\r\n[1,2,{\"a\":0.33333333333333,\"5\":\"x\"}]\r\n",
@@ -410,6 +410,15 @@ const LIBRARIES: [(&str, &str); 34] = [
         "math.randomseed(1/0) return {math.random(36), math.random(0,10)}",
         "*2\r\n:7\r\n:8\r\n",
     ),
+    (
+        "return unpack({1,2,3}, 2^31, 3)",
+        "-ERR user_script:1: too many results to unpack script: on @user_script:1.\r\n",
+    ),
+    (
+        "return unpack({1,2,3}, -2^31, 2^31-1)",
+        "-ERR user_script:1: too many results to unpack script: on @user_script:1.\r\n",
+    ),
+    ("return {unpack({1,2,3}, 2)}", "*2\r\n:2\r\n:3\r\n"),
     ("return {cmsgpack.unpack_limit('abc',2)}", "*3\r\n:2\r\n:97\r\n:98\r\n"),
     (
         "return cmsgpack.unpack('\\193')",
