@@ -46,6 +46,21 @@ def unordered_pairs(ours, theirs):
     return _sorted(_pairs(ours[1])) == _sorted(_pairs(theirs[1]))
 
 
+def or_script_map(rule):
+    """As `rule`, or maps, or the pairs of one with a text as each key, whose order is free."""
+
+    def compare(ours, theirs):
+        if rule(ours, theirs):
+            return True
+        if ours[0] not in "%*" or not isinstance(ours[1], list) or not ours[1]:
+            return False
+        keys = [key for key, _ in _pairs(ours[1])]
+        named = all(key[0] == "$" and key[1] is not None for key in keys)
+        return named and len(set(keys)) == len(keys) and unordered_pairs(ours, theirs)
+
+    return compare
+
+
 def _pairs(items):
     return list(zip(items[::2], items[1::2]))
 

@@ -116,7 +116,9 @@ def rule_for(args):
     if name in ("sort", "sort_ro") and _unsorted(args):
         return UNSORTED[0]
     if name == "eval" and len(args) > 3 and args[2] == b"0" and b"unpack(ARGV)" in args[1]:
-        return rule_for(args[3:])
+        inner = rule_for(args[3:])
+        # A map that a script was given is a table of Lua, which answers it in the order of its own hash of the keys.
+        return c.or_script_map(inner) if b"setresp(3)" in args[1] else inner
     if name in SCAN_CURSORS and len(args) > SCAN_CURSORS[name] and args[SCAN_CURSORS[name]] != b"0":
         return PART_OF_SCAN[0]
     found = RULES.get(name)
