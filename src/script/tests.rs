@@ -164,6 +164,26 @@ fn errors_have_the_peers_texts() {
             "ERR user_script:3: x script: on @user_script:1.",
         ),
         (
+            "#!lua\nreturn 1+nil",
+            "ERR user_script:2: attempt to perform arithmetic on a nil value script: on @user_script:2.",
+        ),
+        (
+            "return redis.log(9,'a')",
+            "ERR Invalid log level. script: on @user_script:1.",
+        ),
+        (
+            "return redis.setresp(4)",
+            "ERR RESP version must be 2 or 3. script: on @user_script:1.",
+        ),
+    ] {
+        assert_eq!(eval(body), format!("-{expected}\r\n"), "{body}");
+    }
+}
+
+#[test]
+fn shebangs_are_refused_as_by_the_peer() {
+    for (body, expected) in [
+        (
             "#!lua flags=no-writes,foo\nreturn 1",
             "ERR Unexpected flag in script shebang: foo",
         ),
@@ -178,18 +198,6 @@ fn errors_have_the_peers_texts() {
         ),
         ("#!lua\0x y\nreturn 1", "ERR Invalid script shebang"),
         ("#!lua", "ERR Invalid script shebang"),
-        (
-            "#!lua\nreturn 1+nil",
-            "ERR user_script:2: attempt to perform arithmetic on a nil value script: on @user_script:2.",
-        ),
-        (
-            "return redis.log(9,'a')",
-            "ERR Invalid log level. script: on @user_script:1.",
-        ),
-        (
-            "return redis.setresp(4)",
-            "ERR RESP version must be 2 or 3. script: on @user_script:1.",
-        ),
     ] {
         assert_eq!(eval(body), format!("-{expected}\r\n"), "{body}");
     }

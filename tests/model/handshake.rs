@@ -1,4 +1,4 @@
-//! The handshake of sleeping shards under loom: every interleaving, and every value that the memory model lets a load see.
+//! The handshake of sleeping shards under loom: every interleaving with few preemptions, and every value that the memory model lets a load see.
 
 use std::panic::catch_unwind;
 
