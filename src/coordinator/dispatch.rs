@@ -3,7 +3,7 @@
 use super::connection::{Connection, Flow};
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
-use crate::command::session::SessionContext;
+use crate::command::session::{Queued, SessionContext};
 use crate::command::{Args, Command, Control, Error, Exec, Flags};
 use crate::protocol::request::{Limits, Parsed, Span};
 use crate::protocol::scout::scout;
@@ -160,7 +160,7 @@ impl Node {
             return Verdict::NotYet;
         }
         if !self.shared.registry.slow.is_empty()
-            && let Some(error) = self.check_busy(command, args)
+            && let Some(error) = self.check_busy(conn, command, args)
         {
             self.refuse(conn, args, &error);
             return Verdict::Done(0);
@@ -194,22 +194,35 @@ impl Node {
 
     /// The error for a command that needs a shard which a script occupies.
     #[cold]
-    fn check_busy(&self, command: &Command, args: Args<'_>) -> Option<Error> {
+    fn check_busy(&self, conn: &Connection, command: &Command, args: Args<'_>) -> Option<Error> {
+        let concerns = |shard| match (command.exec, &conn.session.multi) {
+            // What has been refused already is refused for the same reason.
+            (Exec::Control(Control::Exec), Some(multi)) => {
+                let concerns = |queued: &Queued| self.concerns(queued.command, queued.args.as_args(), shard);
+                multi.refused || multi.queue.iter().any(concerns)
+            }
+            (Exec::Control(Control::Exec), None) => true,
+            _ => self.concerns(command, args, shard),
+        };
+        self.shared.registry.slow.refusal(concerns)
+    }
+
+    /// Whether a command needs a shard to itself, or a key of it.
+    fn concerns(&self, command: &Command, args: Args<'_>, shard: ShardId) -> bool {
         if command.flags.has(Flags::ALLOW_BUSY) || matches!(command.exec, Exec::Session(_) | Exec::Library(_)) {
-            return None;
+            return false;
         }
         let target = match command.exec {
             Exec::Everywhere { .. } => Target::Whole,
             _ => self.target(command, args),
         };
-        let concerns = |shard| match target {
+        match target {
             Target::One(target) => target == shard,
             Target::Many => crate::shard::keys_of(command, args)
                 .iter()
                 .any(|key| self.router.shard(key) == shard),
             Target::Whole => true,
-        };
-        self.shared.registry.slow.refusal(concerns)
+        }
     }
 
     #[inline]
