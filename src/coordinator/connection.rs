@@ -73,6 +73,8 @@ pub enum Purpose {
     Subscribe,
 }
 
+/// Replies beyond so many bytes are sent even while more are expected.
+const KEPT_REPLY_BYTES_MAX: usize = 64 << 10;
 /// Replies of other shards that may be in flight to one connection, in bytes.
 const IN_FLIGHT_BYTES_MAX: u32 = 1 << 20;
 /// What a connection's first replies are taken to be, in bytes.
@@ -236,10 +238,11 @@ impl Connection {
     }
 
     /// Whether replies written now should wait for more that will come at once.
-    pub fn holds_replies(&self) -> bool {
-        matches!(
+    pub fn keeps_replies(&self) -> bool {
+        let more_comes = matches!(
             self.flow,
             Flow::Flight { .. } | Flow::Group | Flow::Transaction(_) | Flow::Gathering(_) | Flow::Moving
-        )
+        );
+        more_comes && self.reply.len() < KEPT_REPLY_BYTES_MAX
     }
 }

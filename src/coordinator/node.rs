@@ -170,8 +170,6 @@ pub struct Node {
 /// Buffers kept for reuse, and the largest worth keeping, in bytes.
 const SPARE_BUFFERS_MAX: usize = 256;
 const SPARE_BUFFER_BYTES_MAX: usize = 64 << 10;
-/// Replies beyond so many bytes are sent even while more are expected.
-const HELD_REPLY_BYTES_MAX: usize = 64 << 10;
 /// What may always be unsent, whatever the limits: as much as Valkey keeps in a buffer that it does not count.
 const UNSENT_BYTES_UNLIMITED: usize = 16 << 10;
 /// Unprocessed input above which a connection is not read, and below which it is read again, in bytes.
@@ -345,7 +343,8 @@ impl Node {
         let spare_buffers = &mut self.spare_buffers;
         let bytes = self.places.look(id, |conn| {
             conn.flush_announced = false;
-            if conn.reply.is_empty() {
+            // More follows at once when the connection went on after it was announced.
+            if conn.reply.is_empty() || conn.keeps_replies() {
                 return None;
             }
             let bytes = conn.reply.replace(spare_buffers.pop().unwrap_or_default());
@@ -441,8 +440,7 @@ impl Node {
         if self.stand_in.is_none() {
             self.start_moving(id, &mut conn);
         }
-        let held = conn.holds_replies() && conn.reply.len() < HELD_REPLY_BYTES_MAX;
-        if !conn.reply.is_empty() && !conn.flush_announced && !held {
+        if !conn.reply.is_empty() && !conn.flush_announced && !conn.keeps_replies() {
             conn.flush_announced = true;
             self.events.push_back(Event::Flush(id));
         }
