@@ -89,8 +89,6 @@ impl Form {
             }
             Form::Prefix(prefix) => key.starts_with(prefix).then(|| &key[..prefix.len()]),
             Form::Before(separator) => {
-                // Most keys lack its first byte, which is found to be so at less cost than the whole.
-                memchr::memchr(*separator.first()?, key)?;
                 let at = memchr::memmem::find(key, separator)?;
                 (at > 0).then(|| &key[..at])
             }
@@ -126,11 +124,13 @@ pub struct RuleError {
 }
 
 /// The rules in force, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Affinity {
     rules: Vec<(Box<str>, Form)>,
     /// Which rules may fit a key, in order, by the key's first byte: the presets together are many, and every key is routed.
     by_first: Vec<Vec<u16>>,
+    /// The first bytes of separators, and what opens a hash tag. Most keys have none of them, which is found to be so at the cost of one search.
+    marks: Vec<u8>,
 }
 
 /// Why a part of a key decides.
@@ -160,12 +160,23 @@ impl Affinity {
                 None => add(text)?,
             }
         }
+        let mark = |(_, form): &(Box<str>, Form)| match form {
+            Form::Before(separator) => separator.first().copied(),
+            _ => None,
+        };
+        let mut marks: Vec<u8> = rules.iter().filter_map(mark).chain([b'{']).collect();
+        marks.sort_unstable();
+        marks.dedup();
         let may_fit = |first: u8| {
             let fits = |(at, (_, form)): (usize, &(Box<str>, Form))| form.may_begin(first).then_some(at as u16);
             rules.iter().enumerate().filter_map(fits).collect()
         };
         let by_first = (0..=u8::MAX).map(may_fit).collect();
-        Ok(Affinity { rules, by_first })
+        Ok(Affinity {
+            rules,
+            by_first,
+            marks,
+        })
     }
 
     /// The part of `key` that decides its slot, and why: hash tag, else what the first rule that fits cuts out, else all of it.
@@ -180,12 +191,25 @@ impl Affinity {
     /// The part of `key` that decides its slot.
     #[inline]
     pub fn routing_part<'k>(&self, key: &'k [u8]) -> &'k [u8] {
-        hash_tag(key).or_else(|| self.part(key)).unwrap_or(key)
+        let is_marked = self.is_marked(key);
+        let tag = if is_marked { hash_tag(key) } else { None };
+        tag.or_else(|| self.part(key, is_marked)).unwrap_or(key)
     }
 
-    fn part<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+    fn is_marked(&self, key: &[u8]) -> bool {
+        match *self.marks {
+            [one] => memchr::memchr(one, key).is_some(),
+            [one, two] => memchr::memchr2(one, two, key).is_some(),
+            _ => key.iter().any(|byte| self.marks.contains(byte)),
+        }
+    }
+
+    fn part<'k>(&self, key: &'k [u8], is_marked: bool) -> Option<&'k [u8]> {
         let may_fit = self.by_first.get(usize::from(*key.first()?))?;
-        may_fit.iter().find_map(|&at| self.rules[usize::from(at)].1.part(key))
+        let forms = may_fit.iter().map(|&at| &self.rules[usize::from(at)].1);
+        forms
+            .filter(|form| is_marked || !matches!(form, Form::Before(_)))
+            .find_map(|form| form.part(key))
     }
 }
 

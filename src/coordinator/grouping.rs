@@ -30,7 +30,7 @@ pub(super) struct Group {
     shard: ShardId,
     /// Holds the keys of this shard.
     ticket: Ticket,
-    members: Members,
+    pub(super) members: Members,
 }
 
 /// A command of a group.
@@ -56,6 +56,11 @@ pub(super) struct Members {
 impl Members {
     fn args(&self, member: &Member) -> Args<'_> {
         Args::new(&self.bytes, &self.spans[member.words.clone()])
+    }
+
+    /// The first keys of the commands of this shard.
+    pub fn own_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.of_this_shard().filter_map(|member| self.args(member).get(1))
     }
 
     fn of_this_shard(&self) -> impl Iterator<Item = &Member> {
@@ -126,19 +131,21 @@ impl Node {
         let asker = conn.asker(self.shard.id, id);
         let group = self.groups.vacant_key() as u32;
         let lane = self.out.requests(shard);
-        let send = |member: &Member| Grouped {
-            command: member.command,
-            words: lane.words(members.args(member)),
-        };
-        let commands = members.of_the_other().map(send).collect();
+        let start = lane.grouped.len() as u32;
+        for member in members.of_the_other() {
+            let words = lane.words(members.args(member));
+            let command = member.command;
+            lane.grouped.push(Grouped { command, words });
+        }
+        let commands = start..lane.grouped.len() as u32;
         lane.messages
-            .push(Message::Together(Box::new(Together { asker, group, commands })));
-        self.groups.insert(Box::new(Group {
+            .push(Message::Together(Together { asker, group, commands }));
+        self.groups.insert(Group {
             asker,
             shard,
             ticket,
             members,
-        }));
+        });
         conn.flow = Flow::Group;
         self.counters.groups += 1;
         Some(used)
@@ -198,7 +205,7 @@ impl Node {
 
     /// Locks the keys of this shard, if there are some, and nobody else has them or waits for what is there.
     fn lock(&mut self, members: &Members) -> Option<Ticket> {
-        let mut places = Places::new();
+        let mut places = Places::with_capacity(members.commands.len());
         for member in members.of_this_shard() {
             let args = members.args(member);
             for at in member.command.key_positions(args) {
@@ -241,8 +248,6 @@ impl Node {
             asker, shard, members, ..
         } = group;
         let id = asker.origin.conn;
-        let keys = members.of_this_shard().filter_map(|member| members.args(member).get(1));
-        self.shard.prefetch(asker.db, keys);
         let mut replies = replies.iter();
         for (at, member) in members.commands.iter().enumerate() {
             let (command, args) = (member.command, members.args(member));
@@ -286,7 +291,7 @@ impl Node {
             shard,
             ticket,
             members,
-        } = *self.groups.remove(group as usize);
+        } = self.groups.remove(group as usize);
         self.counters.groups_split += 1;
         self.shard.end_lock(ticket, &mut self.out);
         self.tell_listeners(None);

@@ -3,7 +3,6 @@
 use super::connection::{Connection, Flow, Purpose};
 use super::node::{Lane, Node};
 use crate::base::id::{ClientId, ConnId, ShardId};
-use crate::protocol::scout::AHEAD;
 use crate::shard::message::{Batch, Claim, Message, Served};
 
 impl Node {
@@ -38,8 +37,8 @@ impl Node {
         {
             let mut left = messages.drain(..);
             while !left.as_slice().is_empty() {
-                self.prefetch(&batch, left.as_slice());
-                for message in left.by_ref().take(AHEAD) {
+                let fetched = self.prefetch(&batch, left.as_slice());
+                for message in left.by_ref().take(fetched) {
                     self.take_in(from, &batch, message);
                 }
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::connection::{Connection, Flow};
 use super::counters::Counters;
@@ -24,7 +25,7 @@ use crate::protocol::request::RequestParser;
 use crate::protocol::scout::AHEAD;
 use crate::shard::memory::Budget;
 pub use crate::shard::message::Lane;
-use crate::shard::message::{Batch, Message, Outbox};
+use crate::shard::message::{Batch, Grouped, Message, Outbox};
 use crate::shard::router::{Router, RuleError};
 use crate::shard::scripts::Registry;
 use crate::shard::{Shard, ShardSetup};
@@ -148,7 +149,7 @@ pub struct Node {
     /// Transactions that need no key, to be run when their connection is in its place.
     pub(super) stages_done: Vec<TxId>,
     /// Groups whose other half is under way, and memory for the next ones.
-    pub(super) groups: slab::Slab<Box<Group>>,
+    pub(super) groups: slab::Slab<Group>,
     pub(super) spare_members: Vec<Members>,
     pub(super) listeners: Listeners,
     /// How many messages this core has sent to itself that have not arrived.
@@ -308,14 +309,27 @@ impl Node {
         self.shard.prefetch(crate::base::id::DbIndex(0), keys);
     }
 
-    /// Fetches what the next messages will touch into the cache.
-    pub(super) fn prefetch(&self, batch: &Batch, messages: &[Message]) {
-        let key = |message: &Message| match message {
-            Message::Run { words, .. } => batch.args(*words).get(1),
-            _ => None,
-        };
-        let keys = messages.iter().take(AHEAD).filter_map(key);
-        self.shard.prefetch(crate::base::id::DbIndex(0), keys);
+    /// Fetches what the first of the messages will touch into the cache; answers how many messages it has looked at.
+    pub(super) fn prefetch(&self, batch: &Batch, messages: &[Message]) -> usize {
+        let mut keys = SmallVec::<[&[u8]; 2 * AHEAD]>::new();
+        let mut seen = 0;
+        while let Some(message) = messages.get(seen)
+            && seen < AHEAD
+            && keys.len() <= AHEAD
+        {
+            match message {
+                Message::Run { words, .. } => keys.extend(batch.args(*words).get(1)),
+                Message::Together(together) => {
+                    let key = |grouped: &Grouped| batch.args(grouped.words).get(1);
+                    keys.extend(batch.grouped(together).iter().filter_map(key));
+                }
+                Message::Ran { group, .. } => keys.extend(self.groups[*group as usize].members.own_keys()),
+                _ => {}
+            }
+            seen += 1;
+        }
+        self.shard.prefetch(crate::base::id::DbIndex(0), keys.into_iter());
+        seen
     }
 
     /// Runs timers that are due: blocking timeouts, expiry cycles, pauses.

@@ -42,16 +42,16 @@ impl Shard {
 
     /// Runs a part of a group, if it can be done at once.
     pub fn together(&mut self, together: &Together, batch: &Batch, out: &mut Outbox) {
-        let Together { asker, group, commands } = together;
+        let Together { asker, group, .. } = together;
         let requests = || {
-            commands
+            batch
+                .grouped(together)
                 .iter()
                 .map(|grouped| (grouped.command, batch.args(grouped.words)))
         };
         if requests().any(|(command, args)| !self.can_join(command, args)) {
             return out.reply(asker.origin.shard, Message::Apart { group: *group });
         }
-        self.prefetch(asker.db, requests().filter_map(|(_, args)| args.get(1)));
         let mut replies = SmallVec::<[Span; 16]>::new();
         for (command, args) in requests() {
             // What follows from a command may send to the same lane, so its arena is in place then.

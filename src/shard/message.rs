@@ -21,6 +21,8 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// Where the words lie.
     pub spans: Vec<Span>,
+    /// The commands of groups, group by group.
+    pub grouped: Vec<Grouped>,
     /// The messages, in order.
     pub messages: Vec<Message>,
 }
@@ -35,6 +37,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
+        self.grouped.clear();
         self.messages.clear();
     }
 
@@ -56,6 +59,11 @@ impl Batch {
     /// Where the words (or the replies) lie.
     pub fn spans(&self, words: Words) -> &[Span] {
         &self.spans[words.start as usize..words.start as usize + words.len as usize]
+    }
+
+    /// The commands of a group in this batch.
+    pub fn grouped(&self, together: &Together) -> &[Grouped] {
+        &self.grouped[together.commands.start as usize..together.commands.end as usize]
     }
 
     /// Notes where replies of one client lie in the arena.
@@ -177,7 +185,7 @@ pub enum Message {
         words: Words,
     },
     /// Run these commands of a group at once, or none. Answered by `Ran` or `Apart`.
-    Together(Box<Together>),
+    Together(Together),
     /// Run the commands of an EXEC whose keys are all on the receiver. Answered by `Done`.
     Block(Box<Block>),
     /// Lend keys to a transaction. Answered by `Granted`, ended by `Release`.
@@ -263,11 +271,12 @@ pub struct Together {
     pub asker: Asker,
     /// The sender's name for the group.
     pub group: u32,
-    /// The commands, in order.
-    pub commands: Vec<Grouped>,
+    /// Which of the batch's grouped commands they are, in order.
+    pub commands: std::ops::Range<u32>,
 }
 
 /// A command of a group.
+#[derive(Clone, Copy)]
 pub struct Grouped {
     /// The command.
     pub command: &'static Command,

@@ -170,11 +170,11 @@ impl Shard {
         self.keyspace.as_deref_mut()
     }
 
-    /// Fetches the entries of `keys` (at most [`crate::protocol::scout::AHEAD`] of them) into the cache, all at the same time.
+    /// Fetches the entries of `keys` into the cache, all at the same time: some tens of them at most.
     pub fn prefetch<'k>(&self, db: DbIndex, keys: impl Iterator<Item = &'k [u8]>) {
         let Some(space) = self.keyspace.as_deref() else { return };
         let db = space.db(db);
-        let mut hashes = smallvec::SmallVec::<[u64; crate::protocol::scout::AHEAD]>::new();
+        let mut hashes = smallvec::SmallVec::<[u64; 2 * crate::protocol::scout::AHEAD]>::new();
         hashes.extend(keys.map(crate::base::hash::table_hash));
         hashes.iter().for_each(|&hash| db.prefetch_bucket(hash));
         hashes.iter().for_each(|&hash| db.prefetch_entry(hash));
