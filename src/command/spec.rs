@@ -648,6 +648,24 @@ impl Command {
         positions
     }
 
+    /// The first key that the request names.
+    pub fn first_key<'a>(&self, args: Args<'a>) -> Option<&'a [u8]> {
+        let at = match self.single_key() {
+            Some(at) => usize::from(at),
+            None => *self.key_positions(args).first()?,
+        };
+        args.get(at)
+    }
+
+    /// Whether all keys that the request names pass a test.
+    #[inline]
+    pub fn all_keys<'a>(&self, args: Args<'a>, mut test: impl FnMut(&'a [u8]) -> bool) -> bool {
+        match self.single_key() {
+            Some(at) => args.get(usize::from(at)).is_none_or(test),
+            None => self.key_positions(args).iter().all(|&at| test(args.at(at))),
+        }
+    }
+
     /// Declared flags and those that follow: `movablekeys`.
     pub fn all_flags(&self) -> Flags {
         let fixed = |key: &Key| {

@@ -116,6 +116,10 @@ pub struct Connection {
     reply_bytes_of_late: u32,
     /// How many of its commands are sent one by one before a group is tried again.
     pub group_patience: u8,
+    /// How often in a row its commands could not be grouped.
+    pub group_failures: u8,
+    /// How many more of its commands are taken to be one of a group, whose keys are fetched when it runs.
+    pub groups_expected: u8,
     /// Which shard it mostly asks.
     pub favourite: Favourite,
     /// Where it is to move once it waits for nothing.
@@ -143,6 +147,8 @@ impl Connection {
             reading_paused: false,
             reply_bytes_of_late: REPLY_BYTES_ASSUMED,
             group_patience: 0,
+            group_failures: 0,
+            groups_expected: 0,
             favourite: Favourite::default(),
             moves_to: None,
         }

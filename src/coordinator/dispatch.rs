@@ -92,7 +92,7 @@ impl Node {
                     break;
                 }
             }
-            if at >= scouted && at < data.len() {
+            if at >= scouted && at < data.len() && !conn.expects_group() {
                 scouted = at + self.look_ahead(conn, &data[at..]);
             }
         }

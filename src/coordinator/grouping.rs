@@ -14,14 +14,16 @@ use crate::base::id::{ConnId, ShardId};
 use crate::command::{Args, Command, Exec};
 use crate::protocol::reply::Reply;
 use crate::protocol::request::{Parsed, RequestParser, Span};
-use crate::shard::locks::{Place, Places, Ticket, each_once};
+use crate::shard::locks::{Place, Ticket};
 use crate::shard::message::{Asker, Batch, Grouped, Message, Together, Words};
 
 /// The most commands and bytes of requests of one group.
 const COMMANDS_MAX: u32 = 64;
 const BYTES_MAX: usize = 64 << 10;
-/// How many commands are sent one by one before a connection whose commands could not be grouped is looked at again.
-const PATIENCE: u8 = 64;
+/// How many commands at most are sent one by one before a connection whose commands could not be grouped is looked at again.
+const PATIENCE_MAX: u8 = 64;
+/// For how many commands of this shard a connection that has made a group is expected to make another.
+const GROUPS_EXPECTED: u8 = 8;
 
 /// A group whose other half is under way.
 pub(super) struct Group {
@@ -51,6 +53,8 @@ pub(super) struct Members {
     /// Where the words of all commands lie.
     spans: Vec<Span>,
     commands: Vec<Member>,
+    /// The places of the keys of this shard, which the group holds.
+    places: Vec<Place>,
 }
 
 impl Members {
@@ -58,9 +62,9 @@ impl Members {
         Args::new(&self.bytes, &self.spans[member.words.clone()])
     }
 
-    /// The first keys of the commands of this shard.
-    pub fn own_keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.of_this_shard().filter_map(|member| self.args(member).get(1))
+    /// The places of the keys of this shard.
+    pub fn places(&self) -> &[Place] {
+        &self.places
     }
 
     fn of_this_shard(&self) -> impl Iterator<Item = &Member> {
@@ -76,6 +80,7 @@ impl Members {
         self.bytes.clear();
         self.spans.clear();
         self.commands.clear();
+        self.places.clear();
         args.append_to(&mut self.bytes, &mut self.spans);
         self.others = self.bytes.len();
         let words = 0..self.spans.len();
@@ -103,6 +108,23 @@ impl Members {
     }
 }
 
+impl Connection {
+    /// Whether the commands that follow are likely to be a group, as they were of late.
+    #[inline]
+    pub(super) fn expects_group(&mut self) -> bool {
+        let expects = self.groups_expected > 0;
+        self.groups_expected -= u8::from(expects);
+        expects
+    }
+
+    /// So many commands could not be grouped: they, and more each time that this happens in a row, are sent without another look.
+    fn send_one_by_one(&mut self, commands: usize) {
+        let patience = commands << self.group_failures.min(6);
+        self.group_patience = patience.min(PATIENCE_MAX.into()) as u8;
+        self.group_failures = self.group_failures.saturating_add(1);
+    }
+}
+
 impl Node {
     /// Tries to make a group of a command that is for `shard` and of the requests in `following`; answers how many of their bytes belong to it.
     /// `None`: the command is to be sent by itself.
@@ -121,21 +143,27 @@ impl Node {
         if !is_groupable(first.0) || !self.allows_groups(conn) {
             return None;
         }
+        let ticket = self.shard.begin_lock()?;
         let mut members = self.spare_members.pop().unwrap_or_default();
-        let used = self.collect(conn, shard, first, following, &mut members);
-        let Some(ticket) = self.lock(&members) else {
-            conn.group_patience = PATIENCE;
+        let used = self.collect(conn, shard, ticket, first, following, &mut members);
+        if members.places.is_empty() {
+            self.shard.end_lock(ticket, &[], &mut self.out);
+            // What has been looked at need not be looked at again.
+            conn.send_one_by_one(members.commands.len());
             self.spare_members.push(members);
             return None;
-        };
+        }
+        conn.group_failures = 0;
+        conn.groups_expected = GROUPS_EXPECTED;
         let asker = conn.asker(self.shard.id, id);
         let group = self.groups.vacant_key() as u32;
         let lane = self.out.requests(shard);
         let start = lane.grouped.len() as u32;
         for member in members.of_the_other() {
-            let words = lane.words(members.args(member));
-            let command = member.command;
-            lane.grouped.push(Grouped { command, words });
+            let (command, args) = (member.command, members.args(member));
+            let words = lane.words(args);
+            let place = Place::key(command.first_key(args).unwrap_or_default());
+            lane.grouped.push(Grouped { command, words, place });
         }
         let commands = start..lane.grouped.len() as u32;
         lane.messages
@@ -162,11 +190,13 @@ impl Node {
             && !self.shard.config.notify_keyspace_events.is_on()
     }
 
-    /// Collects the requests at the front of `following` that can be in a group with `first`; answers how many bytes they take.
+    /// Collects the requests at the front of `following` that can be in a group with `first`, and locks their keys of this shard; answers how
+    /// many bytes they take.
     fn collect(
-        &self,
+        &mut self,
         conn: &Connection,
         shard: ShardId,
+        ticket: Ticket,
         (command, args): (&'static Command, Args<'_>),
         following: &[u8],
         members: &mut Members,
@@ -183,9 +213,13 @@ impl Node {
                 break;
             };
             let (bytes, spans) = parser.words(rest);
-            let Some((command, is_here)) = self.member(conn, shard, Args::new(bytes, spans)) else {
+            let args = Args::new(bytes, spans);
+            let Some((command, is_here)) = self.member(conn, shard, args) else {
                 break;
             };
+            if is_here && !self.shard.lock_keys(ticket, command, args, &mut members.places) {
+                break;
+            }
             members.add(command, at, spans, is_here);
             at += consumed;
         }
@@ -203,25 +237,6 @@ impl Node {
         }
     }
 
-    /// Locks the keys of this shard, if there are some, and nobody else has them or waits for what is there.
-    fn lock(&mut self, members: &Members) -> Option<Ticket> {
-        let mut places = Places::with_capacity(members.commands.len());
-        for member in members.of_this_shard() {
-            let args = members.args(member);
-            for at in member.command.key_positions(args) {
-                if self.shard.is_awaited(args.at(at)) {
-                    return None;
-                }
-                places.push(Place::key(args.at(at)));
-            }
-        }
-        if places.is_empty() {
-            None
-        } else {
-            self.shard.try_lock(each_once(places))
-        }
-    }
-
     /// The other shard has run its part of a group.
     pub(super) fn finish_group(&mut self, group: u32, batch: &Batch, replies: Words) {
         let group = self.groups.remove(group as usize);
@@ -233,7 +248,8 @@ impl Node {
         if conn.is_none() {
             self.run_for_nobody(&group);
         }
-        self.shard.end_lock(group.ticket, &mut self.out);
+        self.shard
+            .end_lock(group.ticket, &group.members.places, &mut self.out);
         self.tell_listeners(None);
         self.spare_members.push(group.members);
         match conn {
@@ -293,11 +309,11 @@ impl Node {
             members,
         } = self.groups.remove(group as usize);
         self.counters.groups_split += 1;
-        self.shard.end_lock(ticket, &mut self.out);
+        self.shard.end_lock(ticket, &members.places, &mut self.out);
         self.tell_listeners(None);
         let (id, client) = (asker.origin.conn, asker.origin.client);
         if let Some(mut conn) = self.take_client(id, client) {
-            conn.group_patience = PATIENCE;
+            conn.send_one_by_one(members.commands.len());
             if matches!(conn.flow, Flow::Group) {
                 conn.flow = Flow::Ready;
                 conn.unread(&members.bytes[members.others..]);

@@ -23,9 +23,10 @@ use crate::command::{Session, Text};
 use crate::config::Config;
 use crate::protocol::request::RequestParser;
 use crate::protocol::scout::AHEAD;
+use crate::shard::locks::Place;
 use crate::shard::memory::Budget;
 pub use crate::shard::message::Lane;
-use crate::shard::message::{Batch, Grouped, Message, Outbox};
+use crate::shard::message::{Batch, Message, Outbox};
 use crate::shard::router::{Router, RuleError};
 use crate::shard::scripts::Registry;
 use crate::shard::{Shard, ShardSetup};
@@ -311,24 +312,23 @@ impl Node {
 
     /// Fetches what the first of the messages will touch into the cache; answers how many messages it has looked at.
     pub(super) fn prefetch(&self, batch: &Batch, messages: &[Message]) -> usize {
-        let mut keys = SmallVec::<[&[u8]; 2 * AHEAD]>::new();
+        let mut places = SmallVec::<[Place; 2 * AHEAD]>::new();
         let mut seen = 0;
         while let Some(message) = messages.get(seen)
             && seen < AHEAD
-            && keys.len() <= AHEAD
+            && places.len() <= AHEAD
         {
             match message {
-                Message::Run { words, .. } => keys.extend(batch.args(*words).get(1)),
+                Message::Run { words, .. } => places.extend(batch.args(*words).get(1).map(Place::key)),
                 Message::Together(together) => {
-                    let key = |grouped: &Grouped| batch.args(grouped.words).get(1);
-                    keys.extend(batch.grouped(together).iter().filter_map(key));
+                    places.extend(batch.grouped(together).iter().map(|grouped| grouped.place));
                 }
-                Message::Ran { group, .. } => keys.extend(self.groups[*group as usize].members.own_keys()),
+                Message::Ran { group, .. } => places.extend_from_slice(self.groups[*group as usize].members.places()),
                 _ => {}
             }
             seen += 1;
         }
-        self.shard.prefetch(crate::base::id::DbIndex(0), keys.into_iter());
+        self.shard.prefetch_places(crate::base::id::DbIndex(0), &places);
         seen
     }
 

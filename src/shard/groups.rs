@@ -2,22 +2,31 @@
 
 use smallvec::SmallVec;
 
-use super::locks::{Places, Ticket};
-use super::message::{Asker, Batch, Message, Outbox, Together};
+use super::locks::{Place, Ticket};
+use super::message::{Asker, Batch, Grouped, Message, Outbox, Together};
 use super::state::{Shard, span};
 use crate::command::{Args, Attempt, Command};
 use crate::protocol::reply::Reply;
 use crate::protocol::request::Span;
 
 impl Shard {
-    /// Locks places that nobody has or waits for, until [`Shard::end_lock`].
-    pub fn try_lock(&mut self, places: Places) -> Option<Ticket> {
-        self.locks.try_take(places)
+    /// A ticket for keys that [`Shard::lock_keys`] adds, until [`Shard::end_lock`]; none while the whole keyspace is held or waited for.
+    pub fn begin_lock(&mut self) -> Option<Ticket> {
+        self.locks.hold()
+    }
+
+    /// Adds the keys of a request to a ticket and to its `held` places, if nobody else has them or waits for them or for what is there. If not,
+    /// some of them may have been added.
+    pub fn lock_keys(&mut self, ticket: Ticket, command: &Command, args: Args<'_>, held: &mut Vec<Place>) -> bool {
+        if self.waiters.clients_len() > 0 && !command.all_keys(args, |key| !self.is_awaited(key)) {
+            return false;
+        }
+        command.all_keys(args, |key| self.locks.hold_also(ticket, Place::key(key), held))
     }
 
     /// Ends a lock; those behind it go on.
-    pub fn end_lock(&mut self, ticket: Ticket, out: &mut Outbox) {
-        self.locks.release(ticket);
+    pub fn end_lock(&mut self, ticket: Ticket, held: &[Place], out: &mut Outbox) {
+        self.locks.let_go(ticket, held);
         if !self.locks.idle() {
             self.run_parked(out);
         }
@@ -43,17 +52,13 @@ impl Shard {
     /// Runs a part of a group, if it can be done at once.
     pub fn together(&mut self, together: &Together, batch: &Batch, out: &mut Outbox) {
         let Together { asker, group, .. } = together;
-        let requests = || {
-            batch
-                .grouped(together)
-                .iter()
-                .map(|grouped| (grouped.command, batch.args(grouped.words)))
-        };
-        if requests().any(|(command, args)| !self.can_join(command, args)) {
+        let commands = batch.grouped(together);
+        if commands.iter().any(|grouped| !self.can_join(grouped, batch)) {
             return out.reply(asker.origin.shard, Message::Apart { group: *group });
         }
         let mut replies = SmallVec::<[Span; 16]>::new();
-        for (command, args) in requests() {
+        for grouped in commands {
+            let (command, args) = (grouped.command, batch.args(grouped.words));
             // What follows from a command may send to the same lane, so its arena is in place then.
             let lane = out.replies(asker.origin.shard);
             let start = lane.bytes.len();
@@ -72,12 +77,12 @@ impl Shard {
     }
 
     /// Whether a command of a group can run now, and what follows from it stays on this shard.
-    fn can_join(&self, command: &Command, args: Args<'_>) -> bool {
-        if self.locks.idle() && self.waiters.clients_len() == 0 {
-            return true;
-        }
-        let positions = command.key_positions(args);
-        self.locks.free(positions.iter().map(|&at| args.at(at)))
-            && positions.iter().all(|&at| !self.reaches_out(args.at(at)))
+    fn can_join(&self, grouped: &Grouped, batch: &Batch) -> bool {
+        let (command, args) = (grouped.command, batch.args(grouped.words));
+        let is_free = match command.single_key() {
+            Some(_) => self.locks.is_free(grouped.place),
+            None => command.all_keys(args, |key| self.locks.is_free(Place::key(key))),
+        };
+        is_free && (self.waiters.clients_len() == 0 || command.all_keys(args, |key| !self.reaches_out(key)))
     }
 }

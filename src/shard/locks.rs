@@ -4,8 +4,9 @@
 use std::hash::{BuildHasherDefault, Hasher};
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use slab::Slab;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::base::hash::table_hash;
 use crate::base::id::ClientId;
@@ -20,6 +21,12 @@ pub struct Ticket(usize);
 pub struct Place(u64);
 
 impl Place {
+    /// The hash by which tables place the key.
+    #[inline]
+    pub fn hash(self) -> u64 {
+        self.0
+    }
+
     /// A key.
     #[inline]
     pub fn key(name: &[u8]) -> Self {
@@ -73,6 +80,8 @@ type Queue = SmallVec<[Ticket; 2]>;
 pub enum Scope {
     /// These places, none twice.
     Places(Places),
+    /// Those that its owner knows (see [`Locks::hold`]).
+    Held,
     /// The whole keyspace of the shard.
     Whole,
 }
@@ -129,27 +138,41 @@ impl<R> Locks<R> {
         self.whole.is_none() && places.all(|place| !self.queues.contains_key(&place))
     }
 
+    /// As [`Locks::free`], for one place.
+    #[inline]
+    pub fn is_free(&self, place: Place) -> bool {
+        self.idle() || self.are_free(std::iter::once(place))
+    }
+
     /// Whether an earlier request of the client waits.
     pub fn has_turn(&self, client: ClientId) -> bool {
         self.waiting > 0 && self.queues.contains_key(&Place::turn(client))
     }
 
-    /// Takes `places` at once, if nobody has them or waits for them; the ticket is granted.
-    pub fn try_take(&mut self, places: Places) -> Option<Ticket> {
-        if !self.idle() && !self.are_free(places.iter().copied()) {
-            return None;
+    /// A granted ticket for places that are still to be named, unless somebody has, or waits for, the whole keyspace.
+    pub fn hold(&mut self) -> Option<Ticket> {
+        self.whole.is_none().then(|| {
+            Ticket(self.tickets.insert(Holder {
+                scope: Scope::Held,
+                behind: 0,
+                first: false,
+                request: None,
+            }))
+        })
+    }
+
+    /// Adds a place to a ticket of [`Locks::hold`] and to its `held` places, if nobody else has it or waits for it. Call it before anybody
+    /// else is let in.
+    #[inline]
+    pub fn hold_also(&mut self, ticket: Ticket, place: Place, held: &mut Vec<Place>) -> bool {
+        match self.queues.entry(place) {
+            Entry::Occupied(queue) => queue.get().first() == Some(&ticket),
+            Entry::Vacant(queue) => {
+                queue.insert(smallvec![ticket]);
+                held.push(place);
+                true
+            }
         }
-        let ticket = Ticket(self.tickets.vacant_key());
-        for place in &places {
-            self.queues.entry(*place).or_default().push(ticket);
-        }
-        self.tickets.insert(Holder {
-            scope: Scope::Places(places),
-            behind: 0,
-            first: false,
-            request: None,
-        });
-        Some(ticket)
     }
 
     /// Takes places for `request` at the end of its queues. It is handed out by [`Locks::next_granted`], at the earliest now.
@@ -221,24 +244,36 @@ impl<R> Locks<R> {
 
     /// Ends a granted ticket; those behind it move up.
     pub fn release(&mut self, ticket: Ticket) {
+        match self.end(ticket) {
+            Scope::Whole => {
+                self.whole = None;
+                self.readmit();
+            }
+            Scope::Places(places) => self.leave_all(ticket, &places),
+            Scope::Held => unreachable!("a ticket of `hold` ends by `let_go`"),
+        }
+    }
+
+    /// As [`Locks::release`], for a ticket of [`Locks::hold`] with the places that it holds.
+    pub fn let_go(&mut self, ticket: Ticket, held: &[Place]) {
+        let scope = self.end(ticket);
+        debug_assert_eq!(scope, Scope::Held, "a ticket of `hold`");
+        self.leave_all(ticket, held);
+    }
+
+    fn end(&mut self, ticket: Ticket) -> Scope {
         let holder = self.tickets.remove(ticket.0);
         debug_assert!(
             holder.request.is_none() && holder.behind == 0,
             "only a granted ticket is released"
         );
-        match holder.scope {
-            Scope::Whole => {
-                self.whole = None;
-                self.readmit();
-            }
-            Scope::Places(places) => {
-                for place in places {
-                    self.leave(place, ticket);
-                }
-                if let Some(whole) = self.waiting_whole() {
-                    self.step_up(whole);
-                }
-            }
+        holder.scope
+    }
+
+    fn leave_all(&mut self, ticket: Ticket, places: &[Place]) {
+        places.iter().for_each(|place| self.leave(*place, ticket));
+        if let Some(whole) = self.waiting_whole() {
+            self.step_up(whole);
         }
     }
 
@@ -248,7 +283,7 @@ impl<R> Locks<R> {
     }
 
     fn leave(&mut self, place: Place, ticket: Ticket) {
-        let hashbrown::hash_map::Entry::Occupied(mut queue) = self.queues.entry(place) else {
+        let Entry::Occupied(mut queue) = self.queues.entry(place) else {
             unreachable!("a held place has a queue")
         };
         let left = queue.get_mut().remove(0);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
+use super::locks::Place;
 use super::waiters::Waiters;
 use crate::base::id::{ClientId, ConnId, DbIndex, ShardId, TxId};
 use crate::command::args::OwnedArgs;
@@ -282,6 +283,8 @@ pub struct Grouped {
     pub command: &'static Command,
     /// Its words.
     pub words: Words,
+    /// The place of its key, the first if it has several.
+    pub place: Place,
 }
 
 /// The commands of an EXEC.

@@ -172,12 +172,16 @@ impl Shard {
 
     /// Fetches the entries of `keys` into the cache, all at the same time: some tens of them at most.
     pub fn prefetch<'k>(&self, db: DbIndex, keys: impl Iterator<Item = &'k [u8]>) {
+        let places: smallvec::SmallVec<[Place; crate::protocol::scout::AHEAD]> = keys.map(Place::key).collect();
+        self.prefetch_places(db, &places);
+    }
+
+    /// As [`Shard::prefetch`], of keys whose places are known.
+    pub fn prefetch_places(&self, db: DbIndex, places: &[Place]) {
         let Some(space) = self.keyspace.as_deref() else { return };
         let db = space.db(db);
-        let mut hashes = smallvec::SmallVec::<[u64; 2 * crate::protocol::scout::AHEAD]>::new();
-        hashes.extend(keys.map(crate::base::hash::table_hash));
-        hashes.iter().for_each(|&hash| db.prefetch_bucket(hash));
-        hashes.iter().for_each(|&hash| db.prefetch_entry(hash));
+        places.iter().for_each(|place| db.prefetch_bucket(place.hash()));
+        places.iter().for_each(|place| db.prefetch_entry(place.hash()));
     }
 
     /// How many clients wait here.
