@@ -94,14 +94,18 @@ impl Clients {
         self.next += CONNECTIONS as usize;
         while answered < CONNECTIONS {
             for to in 0..shards as usize {
-                for from in (0..shards as usize).filter(|from| *from != to) {
-                    for lane in [Lane::Reply, Lane::Request] {
-                        if let Some(batch) = self.nodes[from].take_batch(ShardId(to as u16), lane) {
-                            self.nodes[to].deliver(ShardId(from as u16), batch);
-                        }
-                    }
-                }
+                let others = (0..shards as usize).filter(|from| *from != to);
+                others.for_each(|from| self.carry(from, to));
                 answered += answer(&mut self.nodes[to]);
+            }
+        }
+    }
+
+    /// Brings a node what another one has for it.
+    fn carry(&mut self, from: usize, to: usize) {
+        for lane in [Lane::Reply, Lane::Request] {
+            if let Some(batch) = self.nodes[from].take_batch(ShardId(to as u16), lane) {
+                self.nodes[to].deliver(ShardId(from as u16), batch);
             }
         }
     }

@@ -97,6 +97,13 @@ impl Form {
 }
 
 impl Form {
+    fn separator(&self) -> Option<&[u8]> {
+        match self {
+            Form::Before(separator) => Some(separator),
+            _ => None,
+        }
+    }
+
     /// Whether the rule may fit a key that begins with `first`.
     fn may_begin(&self, first: u8) -> bool {
         let beginning = match self {
@@ -129,9 +136,14 @@ pub struct Affinity {
     rules: Vec<(Box<str>, Form)>,
     /// Which rules may fit a key, in order, by the key's first byte: the presets together are many, and every key is routed.
     by_first: Vec<Vec<u16>>,
-    /// The first bytes of separators, and what opens a hash tag. Most keys have none of them, which is found to be so at the cost of one search.
-    marks: Vec<u8>,
+    /// With which bytes a key begins that a rule may fit by its beginning.
+    begins: Box<[bool; 256]>,
+    /// The first bytes of separators, and what opens a hash tag, each eight times. Most keys have none of them.
+    marks: Vec<u64>,
 }
+
+/// A byte in each byte of a word.
+const EACH_BYTE: u64 = u64::MAX / 0xff;
 
 /// Why a part of a key decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,11 +172,11 @@ impl Affinity {
                 None => add(text)?,
             }
         }
-        let mark = |(_, form): &(Box<str>, Form)| match form {
-            Form::Before(separator) => separator.first().copied(),
-            _ => None,
-        };
-        let mut marks: Vec<u8> = rules.iter().filter_map(mark).chain([b'{']).collect();
+        let separators = rules.iter().filter_map(|(_, form)| form.separator()?.first().copied());
+        let mut marks: Vec<u64> = separators
+            .chain([b'{'])
+            .map(|mark| u64::from(mark) * EACH_BYTE)
+            .collect();
         marks.sort_unstable();
         marks.dedup();
         let may_fit = |first: u8| {
@@ -172,9 +184,14 @@ impl Affinity {
             rules.iter().enumerate().filter_map(fits).collect()
         };
         let by_first = (0..=u8::MAX).map(may_fit).collect();
+        let begins = Box::new(std::array::from_fn(|first| {
+            let begins = |(_, form): &(Box<str>, Form)| form.separator().is_none() && form.may_begin(first as u8);
+            rules.iter().any(begins)
+        }));
         Ok(Affinity {
             rules,
             by_first,
+            begins,
             marks,
         })
     }
@@ -191,25 +208,33 @@ impl Affinity {
     /// The part of `key` that decides its slot.
     #[inline]
     pub fn routing_part<'k>(&self, key: &'k [u8]) -> &'k [u8] {
-        let is_marked = self.is_marked(key);
-        let tag = if is_marked { hash_tag(key) } else { None };
-        tag.or_else(|| self.part(key, is_marked)).unwrap_or(key)
-    }
-
-    fn is_marked(&self, key: &[u8]) -> bool {
-        match *self.marks {
-            [one] => memchr::memchr(one, key).is_some(),
-            [one, two] => memchr::memchr2(one, two, key).is_some(),
-            _ => key.iter().any(|byte| self.marks.contains(byte)),
+        match key.first() {
+            Some(first) if !self.begins[usize::from(*first)] && !self.is_marked(key) => key,
+            _ => self.cut(key),
         }
     }
 
-    fn part<'k>(&self, key: &'k [u8], is_marked: bool) -> Option<&'k [u8]> {
+    /// Whether a key may have a hash tag or a separator: one look at each word of it, since every key is routed and few have one.
+    #[inline]
+    fn is_marked(&self, key: &[u8]) -> bool {
+        let marks = |word: u64| {
+            let zeros = |bytes: u64| bytes.wrapping_sub(EACH_BYTE) & !bytes & (0x80 * EACH_BYTE);
+            self.marks.iter().fold(0, |found, mark| found | zeros(word ^ mark))
+        };
+        let (words, rest) = key.as_chunks();
+        let found = words
+            .iter()
+            .fold(0, |found, word| found | marks(u64::from_le_bytes(*word)));
+        found != 0 || rest.iter().any(|byte| marks(u64::from(*byte) * EACH_BYTE) != 0)
+    }
+
+    fn cut<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+        hash_tag(key).or_else(|| self.part(key)).unwrap_or(key)
+    }
+
+    fn part<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
         let may_fit = self.by_first.get(usize::from(*key.first()?))?;
-        let forms = may_fit.iter().map(|&at| &self.rules[usize::from(at)].1);
-        forms
-            .filter(|form| is_marked || !matches!(form, Form::Before(_)))
-            .find_map(|form| form.part(key))
+        may_fit.iter().find_map(|&at| self.rules[usize::from(at)].1.part(key))
     }
 }
 
@@ -241,6 +266,11 @@ mod tests {
             "x\x06\x16y",
             "_kombu.x",
             "key:1",
+            "key:0123456789{tag}",
+            "key:{t}:0123456789",
+            "0123456\x06\x163",
+            "01234567\x063",
+            "\u{fb}\u{86}z\u{7c}|z7a",
         ];
         for key in keys {
             // Routing looks only at rules that may fit.

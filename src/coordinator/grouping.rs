@@ -248,8 +248,7 @@ impl Node {
         if conn.is_none() {
             self.run_for_nobody(&group);
         }
-        self.shard
-            .end_lock(group.ticket, &group.members.places, &mut self.out);
+        self.shard.end_lock(group.ticket, &group.members.places, &mut self.out);
         self.tell_listeners(None);
         self.spare_members.push(group.members);
         match conn {

@@ -402,18 +402,51 @@ mod tests {
     }
 
     #[test]
-    fn places_are_taken_at_once_or_not_at_all() {
+    fn held_places_are_nobody_elses_and_held_once() {
         let mut locks = Locks::default();
-        let taken = locks.try_take(named("a b")).expect("nobody has them");
-        assert!(locks.try_take(named("b c")).is_none());
+        let [a, b, c] = ["a", "b", "c"].map(|name| Place::key(name.as_bytes()));
+        let first = locks.hold().expect("nobody has the keyspace");
+        let mut held = Vec::new();
+        assert!(
+            [a, b, a]
+                .into_iter()
+                .all(|place| locks.hold_also(first, place, &mut held))
+        );
+        assert_eq!(held, [a, b]);
+        let second = locks.hold().expect("nobody has the keyspace");
+        let mut others = Vec::new();
+        assert!(locks.hold_also(second, c, &mut others));
+        assert!(!locks.hold_also(second, b, &mut others), "the first holds it");
+        assert!(!locks.is_free(b) && locks.is_free(Place::key(b"d")));
+        locks.let_go(second, &others);
+        assert!(locks.is_free(c));
+
         locks.enqueue(keys("b"), "behind");
         assert!(granted(&mut locks).is_empty());
-        locks.release(taken);
+        locks.let_go(first, &held);
         let behind = granted(&mut locks);
         assert_eq!(behind[0].1, "behind");
+        let third = locks.hold().expect("nobody has the keyspace");
+        assert!(
+            !locks.hold_also(third, b, &mut Vec::new()),
+            "somebody has it who stood in line"
+        );
+        locks.let_go(third, &[]);
         locks.enqueue(Scope::Whole, "whole");
-        assert!(locks.try_take(named("z")).is_none(), "the whole keyspace is waited for");
+        assert!(locks.hold().is_none(), "the whole keyspace is waited for");
         locks.release(behind[0].0);
+        assert_eq!(granted(&mut locks)[0].1, "whole");
+    }
+
+    #[test]
+    fn the_whole_keyspace_waits_for_who_holds_places() {
+        let mut locks = Locks::default();
+        let ticket = locks.hold().expect("nobody has the keyspace");
+        let mut held = Vec::new();
+        assert!(locks.hold_also(ticket, Place::key(b"a"), &mut held));
+        locks.enqueue(Scope::Whole, "whole");
+        assert!(granted(&mut locks).is_empty());
+        locks.let_go(ticket, &held);
         assert_eq!(granted(&mut locks)[0].1, "whole");
     }
 }
