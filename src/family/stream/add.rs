@@ -4,9 +4,11 @@ use super::production::{PRODUCTION, Token};
 use super::references::REFERENCES;
 use super::trim::{TRIM, TrimOptions, Trimming};
 use super::{INVALID_ID, UPDATES, limits, write_id};
-use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{
+    Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
+};
 use crate::config::Config;
-use crate::types::stream::{Log, Spelled, StreamId};
+use crate::types::stream::{Log, Spelled, StreamId, Trim};
 
 /// XADD.
 pub const COMMANDS: &[Command] = &[
@@ -28,6 +30,7 @@ pub const COMMANDS: &[Command] = &[
             Arg::block("data", &[Arg::string("field"), Arg::string("value")]).multiple(),
         ])
         .tips(&["nondeterministic_output"])
+        .footprint(Footprint::Ends(footprint))
         .history(&[
             (
                 "6.2.0",
@@ -76,6 +79,14 @@ struct Addition<'a> {
 
 impl<'a> Addition<'a> {
     fn parse(args: Args<'a>, config: &Config) -> Result<Self, Error> {
+        let (mut addition, options) = Self::read(args)?;
+        addition.trimming = options.finish(config)?;
+        addition.check(args)?;
+        Ok(addition)
+    }
+
+    /// All words but the fields and values, as they stand.
+    fn read(args: Args<'a>) -> Result<(Self, TrimOptions), Error> {
         let mut options = TrimOptions::default();
         let (mut no_make, mut id, mut token) = (false, None, None);
         let mut at = 2;
@@ -96,26 +107,29 @@ impl<'a> Addition<'a> {
                 taken => at += taken,
             }
         }
-        let trimming = options.finish(config)?;
-        if token.is_some() && id.is_some() {
+        let addition = Addition {
+            no_make,
+            token,
+            trimming: None,
+            id,
+            fields: at + 1,
+        };
+        Ok((addition, options))
+    }
+
+    fn check(&self, args: Args<'_>) -> Result<(), Error> {
+        if self.token.is_some() && self.id.is_some() {
             return Err(Error::Text(
                 "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs",
             ));
         }
-        let fields = at + 1;
-        if fields >= args.len() || !(args.len() - fields).is_multiple_of(2) {
+        if self.fields >= args.len() || !(args.len() - self.fields).is_multiple_of(2) {
             return Err(Error::Arity("xadd".into()));
         }
-        if matches!(id, Some(Spelled::Full(StreamId::MIN) | Spelled::Ms(0))) {
+        if matches!(self.id, Some(Spelled::Full(StreamId::MIN) | Spelled::Ms(0))) {
             return Err(Error::Text("ERR The ID specified in XADD must be greater than 0-0"));
         }
-        Ok(Addition {
-            no_make,
-            token,
-            trimming,
-            id,
-            fields,
-        })
+        Ok(())
     }
 
     /// The id of the entry.
@@ -138,6 +152,15 @@ impl<'a> Addition<'a> {
         };
         if id > last { Ok(id) } else { Err(small) }
     }
+}
+
+/// What XADD may change.
+fn footprint(args: Args<'_>) -> Option<Option<Trim>> {
+    let (addition, options) = Addition::read(args).ok()?;
+    if addition.token.is_some() {
+        return None;
+    }
+    options.reach()
 }
 
 fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {

@@ -2,7 +2,7 @@
 
 use super::references::{REFERENCES, References};
 use super::{DELETES, id_at};
-use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Ran};
+use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Footprint, Group, Ran};
 use crate::config::Config;
 use crate::types::Stream;
 use crate::types::stream::Trim;
@@ -21,6 +21,7 @@ pub const COMMANDS: &[Command] = &[Command::new(
 .keys(DELETES)
 .args(&[Arg::key("key", 0), Arg::block("trim", TRIM), REFERENCES])
 .tips(&["nondeterministic_output"])
+.footprint(Footprint::Ends(footprint))
 .history(&[
     ("6.2.0", "The MINID trimming strategy and the LIMIT option."),
     ("8.2.0", "The KEEPREF, DELREF and ACKED options."),
@@ -60,6 +61,19 @@ impl Trimming {
     pub fn apply(self, stream: &mut Stream) -> u64 {
         self.references.trim(stream, self.to, self.whole_nodes)
     }
+}
+
+/// What XTRIM may change.
+fn footprint(args: Args<'_>) -> Option<Option<Trim>> {
+    let mut options = TrimOptions::default();
+    let mut at = 2;
+    while at < args.len() {
+        match options.take(args, at).ok()? {
+            0 => return None,
+            taken => at += taken,
+        }
+    }
+    options.reach()
 }
 
 /// The trimming options, as they are read one after the other.
@@ -103,6 +117,12 @@ impl TrimOptions {
             return Ok(1);
         }
         Ok(0)
+    }
+
+    /// Up to where entries may go; `None` when this may also change what is pending for groups.
+    pub fn reach(&self) -> Option<Option<Trim>> {
+        let keeps = matches!(self.references, None | Some(References::Keep));
+        keeps.then_some(self.to)
     }
 
     /// What the options come to together.

@@ -7,6 +7,7 @@ use crate::keyspace::{Entry, Keyspace};
 use crate::types::hash::{Limits as HashLimits, Setting, Ttl};
 use crate::types::list::End;
 use crate::types::sorted_set::{Edge, Limits};
+use crate::types::stream::Ends;
 use crate::types::{Hash, List, SortedSet};
 
 /// Values up to this size are copied whole, in bytes: one copy serves all changes that follow.
@@ -29,6 +30,8 @@ enum Was {
     Fields(Vec<Named<Box<[u8]>>>),
     /// Members of a sorted set with their scores.
     Scores(Vec<Named<f64>>),
+    /// Both ends of a stream.
+    Ends(Ends),
 }
 
 /// What has to be kept before `command` changes the value of its key with this number; `None`: all of it.
@@ -46,6 +49,7 @@ pub fn part(db: DbIndex, entry: &Entry, command: &Command, args: Args<'_>, numbe
             let (edge, losses) = edge_of(args)?;
             edge_of_set(entry.sorted_set()?, edge, losses)?
         }
+        Footprint::Ends(trim_of) => Was::Ends(entry.stream()?.log.ends(trim_of(args)?)),
         Footprint::Named => named(entry, args)?,
     };
     let key = entry.key().into();
@@ -112,6 +116,10 @@ impl Part {
                 let list = entry.list_mut().expect("what changed the type kept the whole value");
                 list.drop_at(end, list.len().saturating_sub(stays));
                 lost.iter().for_each(|item| list.push(end, item));
+            }
+            Was::Ends(ends) => {
+                let stream = entry.stream_mut().expect("what changed the type kept the whole value");
+                stream.log.restore_ends(ends);
             }
             Was::Fields(fields) => {
                 let hash = entry.hash_mut().expect("what changed the type kept the whole value");

@@ -201,7 +201,9 @@ mod tests {
             let (mut bytes, mut spans) = (Vec::new(), Vec::new());
             words::split(line.as_bytes(), &mut bytes, &mut spans).expect("the line has no quotes");
             let args = Args::new(&bytes, &spans);
-            let command = catalog::find(args.at(0)).expect("the command exists");
+            let container = catalog::find(args.at(0)).expect("the command exists");
+            let subcommand = args.get(1).and_then(|name| catalog::find_sub(container, name));
+            let command = subcommand.unwrap_or(container);
             let origin = Origin {
                 shard: ShardId(0),
                 conn: ConnId(0),
@@ -235,8 +237,10 @@ mod tests {
         /// All that is there, in an order of its own.
         fn contents(&mut self) -> Vec<String> {
             let mut contents = Vec::new();
-            for key in ["l", "m", "h", "z", "s", "none"] {
+            for key in ["l", "m", "h", "z", "s", "x", "none"] {
                 for line in [
+                    format!("xrange {key} - +"),
+                    format!("xinfo stream {key} full"),
                     format!("lrange {key} 0 -1"),
                     format!("zrange {key} 0 -1 withscores"),
                     format!("get {key}"),
@@ -258,7 +262,10 @@ mod tests {
                 self.run(&format!("rpush m right-{at}"));
                 self.run(&format!("hset h field-{at} value-{at}"));
                 self.run(&format!("zadd z {at} member-{at}"));
+                self.run(&format!("xadd x {at}-1 field value-{at}"));
             }
+            self.run("xgroup create x g 0");
+            self.run("xclaim x g c 0 1-1 2-1 3-1 7-1 force justid");
             self.run("set s text");
             self.run("expire h 1000");
         }
@@ -267,7 +274,7 @@ mod tests {
         fn change(&mut self, rng: &mut Rng) {
             let number = rng.below(400);
             let list = if rng.chance(1, 2) { "l" } else { "m" };
-            let line = match rng.below(24) {
+            let line = match rng.below(34) {
                 0 => format!("lpush {list} a b {number}"),
                 1 => format!("rpush {list} a {number}"),
                 2 | 3 => format!("lpop {list} {}", rng.below(5)),
@@ -289,6 +296,16 @@ mod tests {
                 19 => format!("lrem {list} 0 a"),
                 20 => "set s other".into(),
                 21 => "hset l field value".into(),
+                24 => format!("xadd x * field {number}"),
+                25 => format!("xadd x maxlen ~ {number} * field {number}"),
+                26 => format!("xadd x maxlen {number} * other {number}"),
+                27 => format!("xadd x minid {number} * field {number}"),
+                28 => format!("xtrim x minid ~ {number}"),
+                29 => format!("xtrim x maxlen {number}"),
+                30 => format!("xadd x delref maxlen {number} * field x"),
+                31 => format!("xdel x {number}-1"),
+                32 => "xadd x 1-1 too small".into(),
+                33 if rng.chance(1, 4) => "xtrim x maxlen 0".into(),
                 22 if rng.chance(1, 4) => format!("del {list} h"),
                 _ => format!("set none {number} nx"),
             };
@@ -320,7 +337,15 @@ mod tests {
         let mut bench = Bench::new();
         bench.fill(300);
         bench.undo.begin(true, &bench.effects);
-        for line in ["lpop l 2", "rpoplpush l m", "hset h f v", "zadd z 1 a", "zpopmin z"] {
+        for line in [
+            "lpop l 2",
+            "rpoplpush l m",
+            "hset h f v",
+            "zadd z 1 a",
+            "zpopmin z",
+            "xadd x maxlen ~ 100 * field value",
+            "xtrim x maxlen = 50",
+        ] {
             bench.run(line);
         }
         assert!(bench.undo.steps.iter().all(|step| matches!(step, Step::Part(_))));

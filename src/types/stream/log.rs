@@ -2,10 +2,14 @@
 //!
 //! The last node stands apart, since everything is appended to it; a short stream has no other.
 
+mod ends;
+
 use super::id::StreamId;
 use super::node::{Entry, Limits, Node};
 use super::tree::{Flow, Item, Tree};
 use crate::base::size_class::good_size;
+
+pub use ends::Ends;
 
 impl Item for Node {
     /// Entries that are not deleted.

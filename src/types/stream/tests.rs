@@ -206,6 +206,38 @@ proptest! {
     }
 
     #[test]
+    fn ends_bring_back_what_was_added_and_trimmed(
+        steps in prop::collection::vec(step(), 1..15),
+        changes in prop::collection::vec((0..4u8, 0..400u64, any::<u16>(), any::<bool>()), 1..20),
+    ) {
+        let limits = Limits { node_bytes: 300, node_entries: 5 };
+        let mut pair = Pair::default();
+        steps.iter().for_each(|step| pair.step(step, limits));
+        let before = pair.log.clone();
+        let mut kept = Vec::new();
+        for (what, len, at, pushes) in changes {
+            let trim = match what {
+                0 => None,
+                1 => Some(Trim::MinId(pair.nth_ever(at))),
+                _ => Some(Trim::MaxLen(len)),
+            };
+            kept.push(pair.log.ends(trim));
+            if pushes {
+                pair.push(pair.log.last_id().after(0), &vec![b"field".to_vec(), b"value".to_vec()], limits);
+            }
+            if let Some(trim) = trim {
+                pair.trim(trim, (what == 3).then_some(0));
+            }
+            pair.log.check();
+        }
+        for ends in kept.into_iter().rev() {
+            pair.log.restore_ends(ends);
+            pair.log.check();
+        }
+        prop_assert!(pair.log == before);
+    }
+
+    #[test]
     fn a_tree_is_a_map(steps in prop::collection::vec((any::<u16>(), 0..3u8, 0..50u64), 1..1500)) {
         let mut tree = Tree::<Age>::default();
         let mut model = BTreeMap::new();
