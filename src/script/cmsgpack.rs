@@ -289,7 +289,8 @@ impl Source<'_> {
             0xcc => lua.push_number(f64::from(u8::from_be_bytes(self.array()?))),
             0xcd => lua.push_number(f64::from(u16::from_be_bytes(self.array()?))),
             0xce => lua.push_number(f64::from(u32::from_be_bytes(self.array()?))),
-            0xcf => lua.push_number(u64::from_be_bytes(self.array()?) as f64),
+            // Read as signed: so does the peer.
+            0xcf => lua.push_number(i64::from_be_bytes(self.array()?) as f64),
             0xd0 => lua.push_number(f64::from(i8::from_be_bytes(self.array()?))),
             0xd1 => lua.push_number(f64::from(i16::from_be_bytes(self.array()?))),
             0xd2 => lua.push_number(f64::from(i32::from_be_bytes(self.array()?))),
