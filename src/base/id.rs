@@ -32,6 +32,11 @@ impl DbIndex {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u64);
 
+impl ClientId {
+    /// No client: what is asked for it is asked by the server itself.
+    pub const NOBODY: ClientId = ClientId(0);
+}
+
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

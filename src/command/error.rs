@@ -110,6 +110,13 @@ impl Error {
         }
     }
 
+    /// The line with which EXEC is refused for this reason.
+    pub fn aborts_exec(&self) -> Vec<u8> {
+        let line = self.line();
+        let reason = line.strip_prefix(b"ERR ").unwrap_or(&line);
+        [b"EXECABORT Transaction discarded because of: ", reason].concat()
+    }
+
     /// The error line without its leading `-`, byte for byte.
     pub fn line(&self) -> std::borrow::Cow<'_, [u8]> {
         let text: &'static str = match self {

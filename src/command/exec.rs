@@ -33,6 +33,9 @@ pub enum Program {
     Function,
 }
 
+/// Manages scripts.
+pub type Manage = fn(&mut dyn ScriptLibrary, Args<'_>, &mut crate::protocol::reply::Reply) -> Ran;
+
 /// Tells which shard a key belongs to.
 pub type Owner<'o> = &'o dyn Fn(&[u8]) -> u16;
 
@@ -104,6 +107,8 @@ pub enum Exec {
     },
     /// On every shard's connections, configuration or counters; not one instant.
     Everywhere {
+        /// Whether parts change anything.
+        changes: bool,
         /// Runs on each shard.
         part: fn(&mut dyn Local, Args<'_>) -> Result<Part, Error>,
         /// Writes the reply from the parts, in shard order.
@@ -114,7 +119,7 @@ pub enum Exec {
     /// A script or a function, by the interpreter of the core on which it runs: over its keys and what else it turns out to touch.
     Script(Program),
     /// On the scripts and functions that the process knows.
-    Library(fn(&mut dyn ScriptLibrary, Args<'_>, &mut crate::protocol::reply::Reply) -> Ran),
+    Library(Manage),
     /// By the coordinator.
     Control(Control),
     /// Only its subcommands run.

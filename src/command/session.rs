@@ -55,6 +55,11 @@ pub struct Watched {
     pub was_expired: bool,
 }
 
+impl Watched {
+    /// The version of what WATCH could not read: it counts as changed.
+    pub const UNSEEN: u64 = 0;
+}
+
 /// One client's state.
 pub struct Session {
     /// Never reused.

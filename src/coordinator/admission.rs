@@ -59,10 +59,7 @@ impl Node {
             // EXEC ends its transaction even when it is refused.
             conn.session.multi = None;
             self.unwatch(conn);
-            let line = error.line();
-            let reason = line.strip_prefix(b"ERR ").unwrap_or(&line);
-            conn.reply
-                .error_bytes(&[b"EXECABORT Transaction discarded because of: ", reason].concat());
+            conn.reply.error_bytes(&error.aborts_exec());
         } else {
             if let Some(multi) = &mut conn.session.multi {
                 multi.refused = true;

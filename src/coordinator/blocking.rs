@@ -2,13 +2,13 @@
 
 use super::connection::{Blocked, Connection, Flow};
 use super::node::Node;
-use crate::base::id::{ConnId, ShardId};
+use crate::base::id::{ClientId, ConnId, ShardId};
 use crate::catalog;
 use crate::command::Exec;
 use crate::command::args::OwnedArgs;
 use crate::command::local::Unblock;
 use crate::protocol::leaves::leaves;
-use crate::shard::message::{Claim, Message, Waiter};
+use crate::shard::message::{Asker, Claim, Message, Origin, Waiter};
 
 impl Node {
     /// The connection's last command waits for a key at `shards`.
@@ -66,7 +66,12 @@ impl Node {
         let request = [name.as_bytes(), key].into_iter().chain(taken.iter().rev().copied());
         let lane = self.out.requests(self.router.shard(key));
         let words = lane.words(OwnedArgs::from_words(request).as_args());
-        let asker = waiter.asker;
+        // Nobody waits for the answer, and nobody may refuse it.
+        let origin = Origin {
+            client: ClientId::NOBODY,
+            ..waiter.asker.origin
+        };
+        let asker = Asker { origin, ..waiter.asker };
         lane.messages.push(Message::Run { asker, command, words });
     }
 

@@ -56,7 +56,8 @@ impl Node {
         let mut at = 0;
         let mut between_requests = true;
         let mut scouted = std::mem::take(&mut conn.scouted_bytes);
-        while at < data.len() && may_start(conn) {
+        // After a script that has run for long, what came meanwhile comes first.
+        while at < data.len() && may_start(conn) && !self.interim.is_over() {
             let rest = &data[at..];
             let consumed = match conn.parsed.take() {
                 Some(consumed) => consumed,

@@ -156,7 +156,7 @@ impl Node {
         conn.group_failures = 0;
         conn.groups_expected = GROUPS_EXPECTED;
         let asker = conn.asker(self.shard.id, id);
-        let group = self.groups.vacant_key() as u32;
+        let group = self.underway.groups().vacant_key() as u32;
         let lane = self.out.requests(shard);
         let start = lane.grouped.len() as u32;
         for member in members.of_the_other() {
@@ -168,7 +168,7 @@ impl Node {
         let commands = start..lane.grouped.len() as u32;
         lane.messages
             .push(Message::Together(Together { asker, group, commands }));
-        self.groups.insert(Group {
+        self.underway.groups().insert(Group {
             asker,
             shard,
             ticket,
@@ -239,17 +239,16 @@ impl Node {
 
     /// The other shard has run its part of a group.
     pub(super) fn finish_group(&mut self, group: u32, batch: &Batch, replies: Words) {
-        let group = self.groups.remove(group as usize);
+        let group = self.underway.groups().remove(group as usize);
         let origin = group.asker.origin;
         let conn = self.take_client(origin.conn, origin.client).map(|mut conn| {
             self.run_group(&group, &mut conn, batch.spans(replies), &batch.bytes);
             conn
         });
-        if conn.is_none() {
+        if conn.is_none() && self.stand_in.is_none() {
             self.run_for_nobody(&group);
         }
-        self.shard.end_lock(group.ticket, &group.members.places, &mut self.out);
-        self.tell_listeners(None);
+        self.end_lock(group.ticket, &group.members.places);
         self.spare_members.push(group.members);
         match conn {
             Some(conn) if matches!(conn.flow, Flow::Group) => self.ready(origin.conn, conn),
@@ -263,6 +262,7 @@ impl Node {
             asker, shard, members, ..
         } = group;
         let id = asker.origin.conn;
+        let refused = self.refuses_meanwhile();
         let mut replies = replies.iter();
         for (at, member) in members.commands.iter().enumerate() {
             let (command, args) = (member.command, members.args(member));
@@ -271,7 +271,9 @@ impl Node {
                 self.begin(conn, command, args);
             }
             let mark = conn.reply.len();
-            if member.is_here {
+            if let Some(error) = refused.as_ref().filter(|_| member.is_here) {
+                conn.reply.error_bytes(&error.line());
+            } else if member.is_here {
                 self.shard
                     .run_locked(asker, command, args, &mut conn.reply, &mut self.out);
                 self.tell_listeners(Some((id, conn)));
@@ -306,10 +308,9 @@ impl Node {
             shard,
             ticket,
             members,
-        } = self.groups.remove(group as usize);
+        } = self.underway.groups().remove(group as usize);
         self.counters.groups_split += 1;
-        self.shard.end_lock(ticket, &members.places, &mut self.out);
-        self.tell_listeners(None);
+        self.end_lock(ticket, &members.places);
         let (id, client) = (asker.origin.conn, asker.origin.client);
         if let Some(mut conn) = self.take_client(id, client) {
             conn.send_one_by_one(members.commands.len());

@@ -10,7 +10,6 @@ use crate::base::id::{DbIndex, ShardId, TxId};
 use crate::command::{Attempt, Change};
 use crate::shard::lend;
 use crate::shard::message::{Claim, Lent, Message, Parcel, Reach, Registration, Release, Waiter, Woken};
-use crate::shard::waiters::Waiters;
 
 /// A client that starts to wait, and the shards at which it does.
 type Waits = Option<(Waiter, Vec<ShardId>)>;
@@ -33,7 +32,7 @@ impl Node {
         self.send_home(&mut tx, &waits);
         match waits {
             Some((waiter, shards)) => self.block_after(&tx, waiter, shards),
-            None if tx.unconfirmed > 0 => drop(self.transactions.insert(tx.id, tx)),
+            None if tx.unconfirmed > 0 => drop(self.underway.transactions().insert(tx.id, tx)),
             None => self.answer(*tx),
         }
     }
@@ -127,7 +126,8 @@ impl Node {
     /// A shard has served the clients that waited for what was lent, or has begun to.
     pub(super) fn released(&mut self, id: TxId, settled: bool) {
         let mut tx = self
-            .transactions
+            .underway
+            .transactions()
             .remove(&id)
             .expect("a transaction stays until all is confirmed");
         tx.unconfirmed -= 1;
@@ -141,7 +141,8 @@ impl Node {
     /// The clients that a shard had begun to serve are served.
     pub(super) fn settled(&mut self, id: TxId) {
         let mut tx = self
-            .transactions
+            .underway
+            .transactions()
             .remove(&id)
             .expect("a transaction stays until all is settled");
         tx.unsettled -= 1;
@@ -152,7 +153,7 @@ impl Node {
         if tx.unconfirmed == 0 && tx.unsettled == 0 {
             self.answer(*tx);
         } else {
-            self.transactions.insert(tx.id, tx);
+            self.underway.transactions().insert(tx.id, tx);
         }
     }
 
@@ -163,7 +164,7 @@ impl Node {
         }
     }
 
-    fn answer(&mut self, tx: Tx) {
+    pub(super) fn answer(&mut self, tx: Tx) {
         self.tell_waker(&tx);
         let origin = tx.asker.origin;
         let Some(mut conn) = self.take_client(origin.conn, origin.client) else {
@@ -318,19 +319,9 @@ impl Node {
             .expect("only a woken client's transaction does not wait");
         for (shard, parcel) in std::mem::take(&mut tx.parcels) {
             let retry = (tx.woken_at == Some(shard)).then(|| waiter.clone());
-            let (changes, dirty, confirm, widely) = (Vec::new(), 0, false, false);
             let release = Release {
-                tx: tx.id,
-                parcel,
-                changes,
-                watched: Vec::new(),
-                waiters: Waiters::default(),
-                served: Vec::new(),
-                dirty,
-                confirm,
-                widely,
-                waiter: None,
                 retry,
+                ..Release::unchanged(tx.id, parcel)
             };
             self.out.reply(shard, Message::Release(Box::new(release)));
         }

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Flow, Purpose};
 use super::node::{Lane, Node};
+use super::underway::Underway;
 use crate::base::id::{ClientId, ConnId, ShardId};
 use crate::shard::message::{Batch, Claim, Message, Served};
 
@@ -32,19 +33,28 @@ impl Node {
     }
 
     /// Handles a batch of `from`, and keeps its memory.
-    pub(super) fn take_in_all(&mut self, from: ShardId, mut batch: Batch) {
-        let mut messages = std::mem::take(&mut batch.messages);
-        {
-            let mut left = messages.drain(..);
-            while !left.as_slice().is_empty() {
-                let fetched = self.prefetch(&batch, left.as_slice());
-                for message in left.by_ref().take(fetched) {
-                    self.take_in(from, &batch, message);
-                }
-            }
+    pub(super) fn take_in_all(&mut self, from: ShardId, batch: Batch) {
+        if self.stand_in.is_some() {
+            return self.take_in_meanwhile(from, batch);
         }
-        batch.messages = messages;
-        self.out.reuse(batch);
+        let underway = self.underway.clone();
+        underway.begin(from, batch);
+        self.take_in_begun(from, &underway);
+        self.out.reuse(underway.end());
+    }
+
+    fn take_in_begun(&mut self, from: ShardId, underway: &Underway) {
+        let batch = underway.batch();
+        let mut fetched = 0;
+        loop {
+            if fetched == 0 {
+                fetched = underway.look_ahead(|messages| self.prefetch(&batch, messages));
+            }
+            // A script may have had the rest of what was fetched refused.
+            let Some(message) = underway.next() else { return };
+            fetched = fetched.saturating_sub(1);
+            self.take_in(from, &batch, message);
+        }
     }
 
     /// Handles one message of `from`.
@@ -89,6 +99,10 @@ impl Node {
                 }
             }
             Message::Part { conn, client, part } => self.note_part(from, conn, client, *part),
+            Message::Occupied { tx, error } => {
+                self.shard.note_occupied(tx, *error, &mut self.out);
+                self.tell_listeners(None);
+            }
             Message::Noted { conn, client } => {
                 self.gathered(conn, client, |purpose| matches!(purpose, Purpose::Subscribe))
             }
@@ -120,7 +134,7 @@ impl Node {
         self.put_conn(id, conn);
     }
 
-    fn finish_flight(&mut self, id: ConnId, client: ClientId, replies: &[u8], count: u32) {
+    pub(super) fn finish_flight(&mut self, id: ConnId, client: ClientId, replies: &[u8], count: u32) {
         let Some(mut conn) = self.take_client(id, client) else {
             return;
         };

@@ -11,10 +11,14 @@ use super::connection::{Connection, Flow};
 use super::dispatch::Verdict;
 use super::node::{Event, INPUT_HIGH_BYTES, Node, NodeSetup, Shared};
 use super::places::Places;
+use super::underway::Underway;
 use crate::base::id::{ConnId, ShardId};
 use crate::base::time::Now;
 use crate::command::{Args, Command, Control, Error, Exec, Flags};
 use crate::config::Config;
+use crate::shard::Desk;
+use crate::shard::locks::{Place, Ticket};
+use crate::shard::message::{Batch, Message};
 use crate::shard::router::Router;
 use crate::shard::scripts::Meanwhile;
 
@@ -32,12 +36,48 @@ struct Late {
     paused: bool,
 }
 
+/// Messages that wait for the script's end.
+pub(super) struct Kept {
+    pub from: ShardId,
+    pub batch: Batch,
+}
+
+/// How much of what peers say is kept before no more of it is taken in, in bytes.
+const KEPT_BYTES_MAX: usize = 16 << 20;
+
 /// What a stand-in leaves behind.
-#[derive(Default)]
 pub(super) struct StandIn {
+    /// What is told to those who want something of the shard.
+    pub error: Error,
     /// Connections that are gone.
     pub gone: Vec<(ConnId, Box<Connection>)>,
+    /// Locks of groups that are over.
+    pub tickets: Vec<(Ticket, Vec<Place>)>,
     late: Vec<Late>,
+    kept: Vec<Kept>,
+    kept_bytes: usize,
+}
+
+impl StandIn {
+    fn new(error: Error) -> Self {
+        StandIn {
+            error,
+            gone: Vec::new(),
+            tickets: Vec::new(),
+            late: Vec::new(),
+            kept: Vec::new(),
+            kept_bytes: 0,
+        }
+    }
+
+    pub fn keep(&mut self, kept: Kept) {
+        self.kept_bytes += kept.batch.bytes.capacity() + kept.batch.messages.len() * size_of::<Message>();
+        self.kept.push(kept);
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.kept_bytes < KEPT_BYTES_MAX
+    }
 }
 
 /// A node's side of it.
@@ -45,6 +85,8 @@ pub(super) struct Interim {
     shared: Arc<Shared>,
     router: Arc<Router>,
     places: Places,
+    underway: Underway,
+    desk: Rc<Desk>,
     runtime: RefCell<Option<Rc<dyn Runtime>>>,
     stand_in: RefCell<Option<Box<Node>>>,
     over: Cell<bool>,
@@ -52,11 +94,19 @@ pub(super) struct Interim {
 
 impl Interim {
     /// Nothing stands in.
-    pub fn new(shared: Arc<Shared>, router: Arc<Router>, places: Places) -> Rc<Self> {
+    pub fn new(
+        shared: Arc<Shared>,
+        router: Arc<Router>,
+        places: Places,
+        underway: Underway,
+        desk: Rc<Desk>,
+    ) -> Rc<Self> {
         Rc::new(Interim {
             shared,
             router,
             places,
+            underway,
+            desk,
             runtime: RefCell::default(),
             stand_in: RefCell::default(),
             over: Cell::default(),
@@ -76,8 +126,11 @@ impl Interim {
             seed: 0,
             shared: self.shared.clone(),
         };
-        let mut node = Box::new(Node::with_places(setup, self.router.clone(), self.places.clone()));
-        node.stand_in = Some(Box::default());
+        let (router, places) = (self.router.clone(), self.places.clone());
+        let mut node = Box::new(Node::with_places(setup, router, places, self.underway.clone()));
+        let error = self.shared.registry.slow.refusal(|other| other == shard);
+        let error = error.expect("a script is slow when somebody stands in for its shard");
+        node.stand_in = Some(Box::new(StandIn::new(error)));
         let Node { events, resumable, .. } = &mut *node;
         // What the node has announced already is heard only after the script.
         self.places.each(|id, conn| {
@@ -88,8 +141,13 @@ impl Interim {
                 resumable.push_back(id);
             }
         });
-        node.pump();
         node
+    }
+
+    /// Whether a stand-in has ended, and what it has left is still to be taken over.
+    #[inline]
+    pub fn is_over(&self) -> bool {
+        self.over.get()
     }
 }
 
@@ -98,9 +156,17 @@ impl Meanwhile for Interim {
         let Some(runtime) = self.runtime.borrow().clone() else {
             return false;
         };
-        let stand_in = self.stand_in.take();
-        let stand_in = stand_in.unwrap_or_else(|| self.begin(shard, config, now));
-        let (stand_in, ends) = runtime.pass(stand_in);
+        let (mut stand_in, begins) = match self.stand_in.take() {
+            Some(stand_in) => (stand_in, false),
+            None => (self.begin(shard, config, now), true),
+        };
+        stand_in.exchange_at(&self.desk);
+        if begins {
+            stand_in.begin_standing_in();
+            stand_in.pump();
+        }
+        let (mut stand_in, ends) = runtime.pass(stand_in);
+        stand_in.exchange_at(&self.desk);
         self.stand_in.replace(Some(stand_in));
         ends
     }
@@ -123,7 +189,16 @@ impl Node {
             return false;
         };
         self.counters.absorb(&node.counters);
-        let left = node.stand_in.unwrap_or_default();
+        let left = node.stand_in.expect("a stand-in stands in");
+        for Kept { from, batch } in left.kept {
+            self.take_in_all(from, batch);
+        }
+        for (ticket, held) in left.tickets {
+            self.end_lock(ticket, &held);
+        }
+        // Those who were refused have let others move up.
+        self.shard.go_on(&mut self.out);
+        self.tell_listeners(None);
         for (id, conn) in left.gone {
             self.leave_everything(id, *conn);
         }
@@ -140,6 +215,10 @@ impl Node {
             }
         });
         true
+    }
+
+    fn exchange_at(&mut self, desk: &Desk) {
+        self.shard.exchange_at(desk, &mut self.out);
     }
 
     /// Whether the runtime may give a connection's place to another: not while it is at work.
@@ -178,13 +257,9 @@ impl Node {
     #[cold]
     pub(super) fn restrict(&mut self, conn: &mut Connection, command: &Command, args: Args<'_>) -> Option<Verdict> {
         let session = &conn.session;
-        // The keys that a client watches, and its subscriptions, are known only to the node itself.
-        let tied = !session.watched.is_empty() || session.is_subscriber() || session.monitor;
-        let waits = match command.exec {
-            Exec::Control(Control::Watch) => true,
-            Exec::Control(Control::Exec | Control::Discard | Control::Unwatch | Control::Reset) => tied,
-            _ => false,
-        };
+        // Subscriptions are known only to the node itself.
+        let waits =
+            matches!(command.exec, Exec::Control(Control::Reset)) && (session.is_subscriber() || session.monitor);
         if waits || !matches!(conn.flow, Flow::Ready) {
             return Some(Verdict::NotYet);
         }

@@ -15,6 +15,7 @@ mod monitors;
 mod movement;
 mod multi;
 mod node;
+mod occupied;
 mod places;
 mod pubsub;
 mod roamers;
@@ -23,6 +24,7 @@ mod slow_clients;
 mod subscribing;
 mod timers;
 mod transaction;
+mod underway;
 mod widening;
 
 pub use crate::base::id::ConnId;

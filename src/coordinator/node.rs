@@ -5,18 +5,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::connection::{Connection, Flow};
 use super::counters::Counters;
-use super::grouping::{Group, Members};
+use super::grouping::Members;
 use super::interim::{Interim, Runtime, StandIn};
 use super::places::Places;
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
 use super::timers::Pause;
-use super::transaction::Tx;
+use super::underway::Underway;
 use crate::base::id::{ClientId, ConnId, ShardId, TxId};
 use crate::base::time::Now;
 use crate::command::{Session, Text};
@@ -146,11 +145,11 @@ pub struct Node {
     /// Set in a node that stands in for one whose shard a script occupies.
     pub(super) stand_in: Option<Box<StandIn>>,
     pub(super) out: Outbox,
-    pub(super) transactions: HashMap<TxId, Box<Tx>>,
+    /// What is under way, which a stand-in goes on with.
+    pub(super) underway: Underway,
     /// Transactions that need no key, to be run when their connection is in its place.
     pub(super) stages_done: Vec<TxId>,
-    /// Groups whose other half is under way, and memory for the next ones.
-    pub(super) groups: slab::Slab<Group>,
+    /// Memory for the next groups.
     pub(super) spare_members: Vec<Members>,
     pub(super) listeners: Listeners,
     /// How many messages this core has sent to itself that have not arrived.
@@ -182,12 +181,11 @@ impl Node {
     /// A core without connections; fails when an affinity rule cannot be understood.
     pub fn new(setup: NodeSetup) -> Result<Self, RuleError> {
         let router = Arc::new(Router::new(setup.shards, &setup.config.affinity)?);
-        Ok(Node::with_places(setup, router, Places::default()))
+        Ok(Node::with_places(setup, router, Places::default(), Underway::default()))
     }
 
-    /// A core that serves the connections in `places`.
-    pub(super) fn with_places(setup: NodeSetup, router: Arc<Router>, places: Places) -> Self {
-        let interim = Interim::new(setup.shared.clone(), router.clone(), places.clone());
+    /// A core that serves the connections in `places`, and goes on with what is `underway`.
+    pub(super) fn with_places(setup: NodeSetup, router: Arc<Router>, places: Places, underway: Underway) -> Self {
         let mut shard = Shard::new(ShardSetup {
             id: setup.shard,
             config: setup.config,
@@ -197,6 +195,13 @@ impl Node {
             registry: setup.shared.registry.clone(),
             budget: setup.shared.budget.clone(),
         });
+        let interim = Interim::new(
+            setup.shared.clone(),
+            router.clone(),
+            places.clone(),
+            underway.clone(),
+            shard.scripts.desk().clone(),
+        );
         shard.scripts.serve_meanwhile(interim.clone());
         Node {
             shard,
@@ -206,9 +211,8 @@ impl Node {
             interim,
             stand_in: None,
             out: Outbox::new(setup.shards),
-            transactions: HashMap::new(),
+            underway,
             stages_done: Vec::new(),
-            groups: slab::Slab::new(),
             spare_members: Vec::new(),
             listeners: Listeners::default(),
             messages_to_self: 0,
@@ -243,7 +247,9 @@ impl Node {
     /// The clocks of the pass that begins.
     pub fn set_now(&mut self, now: Now) {
         self.shard.now = now;
-        self.shard.share_usage();
+        if self.stand_in.is_none() {
+            self.shard.share_usage();
+        }
     }
 
     /// A new connection.
@@ -298,6 +304,11 @@ impl Node {
         self.pump();
     }
 
+    /// Whether a batch may be delivered: not while too much is kept for the end of a script.
+    pub fn takes_batches(&self) -> bool {
+        self.stand_in.as_ref().is_none_or(|stand_in| stand_in.has_room())
+    }
+
     /// A batch that a peer sent; batches of one peer's lane arrive in order.
     pub fn deliver(&mut self, from: ShardId, batch: Batch) {
         self.take_in_all(from, batch);
@@ -323,7 +334,9 @@ impl Node {
                 Message::Together(together) => {
                     places.extend(batch.grouped(together).iter().map(|grouped| grouped.place));
                 }
-                Message::Ran { group, .. } => places.extend_from_slice(self.groups[*group as usize].members.places()),
+                Message::Ran { group, .. } => {
+                    places.extend_from_slice(self.underway.groups()[*group as usize].members.places())
+                }
                 _ => {}
             }
             seen += 1;
@@ -429,7 +442,7 @@ impl Node {
 
     /// Whether no transaction holds or waits for anything here.
     pub fn is_settled(&self) -> bool {
-        self.shard.is_settled() && self.transactions.is_empty()
+        self.shard.is_settled() && self.underway.transactions().is_empty()
     }
 
     /// How many groups of commands have been made here, and how many of them had to be split.

@@ -11,7 +11,6 @@ use crate::base::id::{ConnId, TxId};
 use crate::command::{Args, Attempt, Change, Command};
 use crate::shard::message::{Asker, Block, Lacking, LackingWork, Message, Release};
 use crate::shard::scripts::{Needs, Unit};
-use crate::shard::waiters::Waiters;
 
 /// After so many attempts a script takes the whole keyspace.
 const ATTEMPTS_MAX: u32 = 4;
@@ -121,17 +120,8 @@ impl Node {
                 .extract_if(.., |change| self.router.shard(&change.key) == shard)
                 .collect();
             let release = Release {
-                tx: tx.id,
-                parcel,
                 changes,
-                watched: Vec::new(),
-                waiters: Waiters::default(),
-                served: Vec::new(),
-                dirty: 0,
-                confirm: false,
-                widely: false,
-                waiter: None,
-                retry: None,
+                ..Release::unchanged(tx.id, parcel)
             };
             self.out.reply(shard, Message::Release(Box::new(release)));
         }
@@ -194,7 +184,9 @@ impl Node {
             Work::Command { command, args } => Unit::Command(command, args.as_args()),
             Work::Block { queue, .. } => Unit::Block(queue),
         };
+        self.underway.running().set(Some(tx.id));
         let shard = &mut self.shard;
+        shard.exchange(&mut self.out);
         let mut surroundings = crate::shard::execute::Surroundings {
             effects: &mut tx.effects,
             config: &shard.config,
@@ -213,6 +205,7 @@ impl Node {
             unit,
             &mut tx.reply,
         );
+        self.end_script();
         tx.holdings = Some(Holdings::Keys(space));
         attempt
     }

@@ -205,7 +205,7 @@ impl Node {
         if tx.stages.is_empty() {
             // It runs when this connection is back in its place.
             self.stages_done.push(tx.id);
-            self.transactions.insert(tx.id, tx);
+            self.underway.transactions().insert(tx.id, tx);
         } else {
             self.ask_next(tx);
         }
@@ -214,7 +214,8 @@ impl Node {
     /// Runs the transactions that need no key.
     pub(super) fn run_keyless(&mut self) -> bool {
         let Some(id) = self.stages_done.pop() else { return false };
-        if let Some(tx) = self.transactions.remove(&id) {
+        let tx = self.underway.transactions().remove(&id);
+        if let Some(tx) = tx {
             self.unpack(tx);
         }
         true
@@ -267,16 +268,19 @@ impl Node {
             immediately,
         };
         self.out.request(shard, Message::Acquire(Box::new(acquire)));
-        self.transactions.insert(tx.id, tx);
+        self.underway.transactions().insert(tx.id, tx);
     }
 
     pub(super) fn granted(&mut self, granted: Granted) {
         let mut tx = self
-            .transactions
+            .underway
+            .transactions()
             .remove(&granted.tx)
             .expect("only what was asked for is granted");
-        if matches!(granted.parcel, Parcel::Refused) {
-            return self.retry(tx);
+        match granted.parcel {
+            Parcel::Refused => return self.retry(tx),
+            Parcel::Occupied(error) => return self.break_off(tx, granted.watched, &error),
+            Parcel::Keys(_) | Parcel::Whole(_) => {}
         }
         tx.unchanged &= granted.unchanged;
         if granted.awaited {
@@ -288,6 +292,9 @@ impl Node {
             tx.waiters.push(granted.waiters);
         }
         tx.parcels.push((tx.asking, granted.parcel));
+        if let Some(error) = self.refuses_meanwhile() {
+            return self.break_off(tx, Vec::new(), &error);
+        }
         if tx.stages.is_empty() && tx.reaching && tx.awaited.len() > 1 && tx.woken_at.is_none() {
             return self.widen(tx);
         }
@@ -306,7 +313,7 @@ impl Node {
                         .push((shard, lent.iter().map(|lent| lent.key.clone()).collect()));
                     lent.into_iter().for_each(|lent| lend::put(&mut keys, lent));
                 }
-                Parcel::Refused => unreachable!("a refused parcel ends the transaction"),
+                Parcel::Refused | Parcel::Occupied(_) => unreachable!("a refused parcel ends the transaction"),
             }
         }
         tx.holdings = Some(if whole.is_empty() {
@@ -349,7 +356,7 @@ impl Node {
             match command.exec {
                 Exec::Everywhere { .. } => {
                     tx.gather = Some(self.ask_everywhere(tx.asker.origin, command, args));
-                    self.transactions.insert(tx.id, tx);
+                    self.underway.transactions().insert(tx.id, tx);
                     return;
                 }
                 Exec::Session(_) | Exec::Control(_) => self.run_on_session(&mut tx, command, args),
@@ -370,12 +377,12 @@ impl Node {
     }
 
     pub(super) fn note_part_of_block(&mut self, id: TxId, from: ShardId, part: Result<Part, Error>) {
-        let Some(tx) = self.transactions.get_mut(&id) else {
-            return;
-        };
+        let mut transactions = self.underway.transactions();
+        let Some(tx) = transactions.get_mut(&id) else { return };
         let Some(gather) = &mut tx.gather else { return };
         if add_part(gather, from, part) {
-            let mut tx = self.transactions.remove(&id).expect("the transaction was just found");
+            let mut tx = transactions.remove(&id).expect("the transaction was just found");
+            drop(transactions);
             let gather = tx.gather.take().expect("the last part was just added");
             combine(*gather, &mut tx.reply);
             self.go_on(tx);
@@ -384,10 +391,11 @@ impl Node {
 
     /// The client has left: what it asked for still happens, but no answer of other shards can reach it any more.
     pub(super) fn forget_client(&mut self, id: TxId) {
-        if let Some(tx) = self.transactions.get_mut(&id)
-            && tx.gather.take().is_some()
-        {
-            let tx = self.transactions.remove(&id).expect("the transaction was just found");
+        let mut transactions = self.underway.transactions();
+        let asks = transactions.get_mut(&id).is_some_and(|tx| tx.gather.take().is_some());
+        let tx = if asks { transactions.remove(&id) } else { None };
+        drop(transactions);
+        if let Some(tx) = tx {
             self.go_on(tx);
         }
     }
@@ -424,6 +432,10 @@ impl Node {
     /// Runs one command over what the transaction holds.
     pub(super) fn run_over(&mut self, tx: &mut Tx, command: &'static Command, args: Args<'_>) -> Attempt {
         let mut holdings = tx.holdings.take().expect("a transaction runs over what it holds");
+        let runs_scripts = command.runs_scripts();
+        if runs_scripts {
+            self.begin_script(tx.id);
+        }
         let mut surroundings = Surroundings {
             effects: &mut tx.effects,
             config: &self.shard.config,
@@ -456,6 +468,9 @@ impl Node {
             ),
         };
         tx.holdings = Some(holdings);
+        if runs_scripts {
+            self.end_script();
+        }
         attempt
     }
 }

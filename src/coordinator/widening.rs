@@ -17,20 +17,8 @@ impl Node {
     pub(super) fn widen(&mut self, mut tx: Box<Tx>) {
         self.counters.transactions_widened += 1;
         for (shard, parcel) in std::mem::take(&mut tx.parcels) {
-            let release = Release {
-                tx: tx.id,
-                parcel,
-                changes: Vec::new(),
-                // The transaction goes on: what guards it stays.
-                watched: Vec::new(),
-                waiters: Waiters::default(),
-                served: Vec::new(),
-                dirty: 0,
-                confirm: false,
-                widely: false,
-                waiter: None,
-                retry: None,
-            };
+            // The transaction goes on: what guards it stays.
+            let release = Release::unchanged(tx.id, parcel);
             self.out.reply(shard, Message::Release(Box::new(release)));
         }
         let stages = self.stages(None, tx.watched);

@@ -46,6 +46,10 @@ pub trait Machine: Sized + 'static {
     fn is_answering(&self, conn: ConnId) -> bool;
     /// The connection is gone.
     fn closed(&mut self, conn: ConnId);
+    /// Whether a batch may be delivered now.
+    fn takes_batches(&self) -> bool {
+        true
+    }
     /// A batch that a peer sent.
     fn deliver(&mut self, from: ShardId, batch: Batch);
     /// Runs timers that are due.
@@ -105,6 +109,10 @@ impl Machine for Node {
 
     fn closed(&mut self, conn: ConnId) {
         Node::closed(self, conn);
+    }
+
+    fn takes_batches(&self) -> bool {
+        Node::takes_batches(self)
     }
 
     fn deliver(&mut self, from: ShardId, batch: Batch) {

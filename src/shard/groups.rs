@@ -63,7 +63,7 @@ impl Shard {
             let lane = out.replies(asker.origin.shard);
             let start = lane.bytes.len();
             let mut reply = Reply::new(std::mem::take(&mut lane.bytes), asker.resp);
-            self.attempt(asker, command, args, &mut reply);
+            self.attempt(asker, command, args, &mut reply, out);
             let lane = out.replies(asker.origin.shard);
             lane.bytes = reply.into_bytes();
             replies.push(span(start, lane.bytes.len()));

@@ -12,7 +12,7 @@ use crate::base::hash::table_hash;
 use crate::base::id::ClientId;
 
 /// A place in the queues of some keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(usize);
 
 /// What is queued for: the hash of a key (in every database) or of a client's turn. What shares a hash waits for each other without need,
@@ -277,6 +277,68 @@ impl<R> Locks<R> {
         }
     }
 
+    /// Takes out the requests that are `meant` and not granted yet; those behind them move up.
+    pub fn withdraw(&mut self, mut meant: impl FnMut(&R) -> bool) -> Vec<R> {
+        let mut withdrawn = Vec::new();
+        for (scope, request) in std::mem::take(&mut self.stalled) {
+            if meant(&request) {
+                withdrawn.push(request);
+            } else {
+                self.stalled.push_back((scope, request));
+            }
+        }
+        let waits = |(at, holder): (usize, &Holder<R>)| holder.request.as_ref().is_some_and(&mut meant).then_some(at);
+        let tickets: Vec<usize> = self.tickets.iter().filter_map(waits).collect();
+        withdrawn.extend(tickets.into_iter().map(|at| self.leave_line(Ticket(at))));
+        withdrawn
+    }
+
+    /// As [`Locks::withdraw`], of those who wait for what `held` covers.
+    pub fn withdraw_behind(&mut self, held: Ticket, meant: impl Fn(&R) -> bool) -> Vec<R> {
+        let Some(Holder {
+            scope: Scope::Places(places),
+            ..
+        }) = self.tickets.get(held.0)
+        else {
+            return self.withdraw(meant);
+        };
+        let mut behind: Vec<Ticket> = places
+            .iter()
+            .filter_map(|place| self.queues.get(place))
+            .flatten()
+            .chain(&self.whole)
+            .copied()
+            .collect();
+        behind.sort_unstable();
+        behind.dedup();
+        behind.retain(|ticket| self.tickets[ticket.0].request.as_ref().is_some_and(&meant));
+        behind.into_iter().map(|ticket| self.leave_line(ticket)).collect()
+    }
+
+    /// Ends a ticket that is not granted yet.
+    fn leave_line(&mut self, ticket: Ticket) -> R {
+        self.waiting -= 1;
+        self.runnable.retain(|other| *other != ticket);
+        let waiting_whole = self.waiting_whole();
+        let holder = self.tickets.remove(ticket.0);
+        match holder.scope {
+            Scope::Whole => {
+                self.whole = None;
+                self.readmit();
+            }
+            Scope::Places(places) => {
+                for place in places {
+                    self.leave(place, ticket);
+                }
+                if let Some(whole) = waiting_whole {
+                    self.step_up(whole);
+                }
+            }
+            Scope::Held => unreachable!("a ticket of `hold` is granted"),
+        }
+        holder.request.expect("only what waits leaves the line")
+    }
+
     /// The ticket for the whole keyspace, while it waits for those before it.
     fn waiting_whole(&self) -> Option<Ticket> {
         self.whole.filter(|whole| self.tickets[whole.0].behind > 0)
@@ -286,10 +348,12 @@ impl<R> Locks<R> {
         let Entry::Occupied(mut queue) = self.queues.entry(place) else {
             unreachable!("a held place has a queue")
         };
-        let left = queue.get_mut().remove(0);
-        debug_assert_eq!(left, ticket, "the holder is first in line");
+        let at = queue.get().iter().position(|other| *other == ticket);
+        let at = at.expect("a ticket stands in the queues of its places");
+        queue.get_mut().remove(at);
         match queue.get().first().copied() {
-            Some(next) => self.step_up(next),
+            Some(next) if at == 0 => self.step_up(next),
+            Some(_) => {}
             None => drop(queue.remove()),
         }
     }
@@ -399,6 +463,38 @@ mod tests {
         assert_eq!(served[0].1, "served");
         locks.release(served[0].0);
         assert_eq!(granted(&mut locks)[0].1, "later");
+    }
+
+    #[test]
+    fn who_is_withdrawn_lets_those_behind_move_up() {
+        let mut locks = Locks::default();
+        locks.enqueue(keys("a"), "holder");
+        let holder = granted(&mut locks)[0].0;
+        locks.enqueue(keys("a b"), "no");
+        locks.enqueue(keys("b c"), "free then");
+        locks.enqueue(keys("a d"), "stays");
+        locks.enqueue(keys("d"), "behind");
+        locks.enqueue(keys("e"), "runnable no");
+        locks.enqueue(Scope::Whole, "whole");
+        locks.enqueue(keys("f"), "stalled no");
+        locks.enqueue(keys("a"), "stalled");
+        let mut withdrawn = locks.withdraw(|name| name.ends_with("no"));
+        withdrawn.sort_unstable();
+        assert_eq!(withdrawn, ["no", "runnable no", "stalled no"]);
+        let freed = granted(&mut locks);
+        assert_eq!(freed.iter().map(|(_, name)| *name).collect::<Vec<_>>(), ["free then"]);
+        let mut behind = locks.withdraw_behind(holder, |_| true);
+        behind.sort_unstable();
+        assert_eq!(behind, ["stays", "whole"], "what was stalled is let in");
+        let freed_too = granted(&mut locks);
+        assert_eq!(freed_too[0].1, "behind");
+        for ticket in [holder, freed[0].0, freed_too[0].0] {
+            locks.release(ticket);
+        }
+        let last = granted(&mut locks);
+        assert_eq!(last[0].1, "stalled");
+        locks.release(last[0].0);
+        assert!(locks.idle() && locks.waiting() == 0);
     }
 
     #[test]

@@ -34,6 +34,14 @@ impl Batch {
         self.messages.is_empty()
     }
 
+    /// Whether all replies lie in the arena.
+    fn is_whole(&self) -> bool {
+        self.messages.iter().all(|message| match message {
+            Message::Done { reply, .. } => reply.range().end <= self.bytes.len(),
+            _ => true,
+        })
+    }
+
     /// Empties the batch, keeping its memory for the next.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -211,6 +219,8 @@ pub enum Message {
     Feed(Arc<[u8]>),
     /// The memory limit is exceeded and the sender has nothing that may go: evict.
     MakeRoom,
+    /// A script has run over what was lent to `tx` for longer than clients are made to wait: refuse who waits for that. Travels with the replies.
+    Occupied { tx: TxId, error: Box<Error> },
 
     /// Replies to `Run` or `Block`, encoded back to back in the batch's arena: as many as `count`.
     Done {
@@ -261,6 +271,25 @@ pub enum Message {
     },
     /// A subscription is known on the sender.
     Noted { conn: ConnId, client: ClientId },
+}
+
+impl Message {
+    /// Whether it travels with the replies.
+    pub fn is_reply(&self) -> bool {
+        !matches!(
+            self,
+            Message::Run { .. }
+                | Message::Together(_)
+                | Message::Block(_)
+                | Message::Acquire(_)
+                | Message::Watch { .. }
+                | Message::Unwatch(_)
+                | Message::Unwait { .. }
+                | Message::Everywhere { .. }
+                | Message::Subscription(_)
+                | Message::MakeRoom
+        )
+    }
 }
 
 /// Messages are moved in bulk; what is large goes behind a pointer.
@@ -339,6 +368,8 @@ pub enum Parcel {
     Whole(Box<Keyspace>),
     /// Nothing: others hold the keys, and the transaction would not wait.
     Refused,
+    /// Nothing: a script occupies the shard.
+    Occupied(Error),
 }
 
 /// A key on loan: its entry in each database that has one.
@@ -394,6 +425,25 @@ pub struct Release {
     pub retry: Option<Waiter>,
 }
 
+impl Release {
+    /// What was lent goes back as it was.
+    pub fn unchanged(tx: TxId, parcel: Parcel) -> Self {
+        Release {
+            tx,
+            parcel,
+            changes: Vec::new(),
+            watched: Vec::new(),
+            waiters: Waiters::default(),
+            served: Vec::new(),
+            dirty: 0,
+            confirm: false,
+            widely: false,
+            waiter: None,
+            retry: None,
+        }
+    }
+}
+
 /// A client that starts to wait at a shard.
 pub struct Registration {
     /// The client.
@@ -446,6 +496,7 @@ pub enum Lane {
 }
 
 /// What one shard has for each other in this pass, itself included.
+#[derive(Default)]
 pub struct Outbox {
     lanes: Vec<Lanes>,
     /// Empty batches whose memory the next ones use.
@@ -486,6 +537,7 @@ impl Outbox {
         if slot.is_empty() {
             return None;
         }
+        debug_assert!(slot.is_whole(), "the replies of a batch lie in it");
         Some(std::mem::replace(slot, self.spare.pop().unwrap_or_default()))
     }
 
@@ -523,6 +575,7 @@ impl Outbox {
     /// Adds the encoded reply for a client, which lies at `reply` in the lane's arena. Replies of one client that follow each other are one message.
     pub fn done(&mut self, origin: Origin, reply: Span) {
         let Origin { shard, conn, client } = origin;
+        debug_assert!(reply.range().end <= self.replies(shard).bytes.len());
         let messages = &mut self.replies(shard).messages;
         if let Some(Message::Done {
             client: before,

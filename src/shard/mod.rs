@@ -6,9 +6,11 @@ mod expiry;
 mod groups;
 mod keys;
 pub mod lend;
+mod lending;
 pub mod locks;
 pub mod memory;
 pub mod message;
+mod occupied;
 pub mod router;
 pub mod scripts;
 pub mod serve;
@@ -17,4 +19,5 @@ pub mod waiters;
 mod watches;
 
 pub use keys::{keys_of, waited_keys};
+pub use occupied::Desk;
 pub use state::{Outcome, Shard, ShardSetup};

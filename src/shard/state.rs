@@ -8,11 +8,12 @@ use super::answers::Deferred;
 use super::execute::Surroundings;
 use super::keys::waited_keys;
 use super::lend;
-use super::locks::{Locks, Place, Scope, Ticket, each_once, places};
+use super::lending::Held;
+use super::locks::{Locks, Place, Scope, each_once, places};
 use super::memory::{Budget, Memory};
 use super::message::{
-    Acquire, Asker, Batch, Block, Claim, Granted, Lacking, LackingWork, Message, Origin, Outbox, Parcel, Reach,
-    Registration, Release, Waiter, Words,
+    Acquire, Asker, Batch, Block, Claim, Lacking, LackingWork, Message, Origin, Outbox, Reach, Registration, Waiter,
+    Words,
 };
 use super::router::Router;
 use super::scripts::{Has, Needs, Registry, Scripts, Unit};
@@ -23,7 +24,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::session::Watched;
-use crate::command::{Args, Attempt, Command, Effects, Exec, Subscriptions};
+use crate::command::{Args, Attempt, Command, Effects, Exec, Span, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
@@ -93,8 +94,10 @@ pub struct Shard {
     /// Absent while it is lent as a whole.
     pub(super) keyspace: Option<Box<Keyspace>>,
     pub(super) locks: Locks<Parked>,
-    /// What transactions hold, and the bytes that they were lent.
-    pub(super) held: HashMap<TxId, (Ticket, usize)>,
+    /// What transactions hold.
+    pub(super) held: HashMap<TxId, Held>,
+    /// How many of these are scripts that have run for long.
+    pub(super) occupied: usize,
     /// The memory limit.
     pub memory: Memory,
     pub(super) budget: Arc<Budget>,
@@ -154,6 +157,7 @@ impl Shard {
             keyspace,
             locks: Locks::default(),
             held: HashMap::new(),
+            occupied: 0,
             memory: Memory::default(),
             budget,
             waiters: Waiters::default(),
@@ -224,6 +228,9 @@ impl Shard {
     ) -> Outcome {
         if !self.locks.idle() && !self.is_free(asker.origin.client, command, args) {
             self.park(asker, command, args);
+            if self.occupied > 0 {
+                self.refuse_who_waits_for_scripts(out);
+            }
             return Outcome::Parked;
         }
         self.wakes.clear();
@@ -247,13 +254,18 @@ impl Shard {
         command: &'static Command,
         args: Args<'_>,
         reply: &mut Reply,
+        out: &mut Outbox,
     ) -> Attempt {
+        if let Exec::Library(run) = command.exec {
+            self.scripts.manage(run, args, reply);
+            return Attempt::Served;
+        }
         if command.roams() {
             let declared = |key: &[u8]| {
                 let positions = command.key_positions(args);
                 positions.iter().any(|&at| args.at(at) == key)
             };
-            return self.run_unit(asker, &declared, Unit::Command(command, args), reply);
+            return self.run_unit(asker, &declared, Unit::Command(command, args), reply, out);
         }
         let (space, mut surroundings) = self.parts();
         let space = space.expect("a request runs only while its keys are here");
@@ -267,11 +279,12 @@ impl Shard {
         declared: &dyn Fn(&[u8]) -> bool,
         unit: Unit<'_>,
         reply: &mut Reply,
+        out: &mut Outbox,
     ) -> Attempt {
         let (id, alone, idle) = (self.id, self.shards == 1, self.locks.idle());
-        let (router, locks) = (&self.router, &self.locks);
-        let has =
-            |key: &[u8]| (alone || router.shard(key) == id) && (idle || declared(key) || locks.free([key].into_iter()));
+        self.exchange(out);
+        let (router, desk) = (&self.router, self.scripts.desk().clone());
+        let has = |key: &[u8]| (alone || router.shard(key) == id) && (idle || declared(key) || desk.is_free(key));
         let has: Has<'_> = if alone && idle { None } else { Some(&has) };
         let mut surroundings = Surroundings {
             effects: &mut self.effects,
@@ -284,8 +297,11 @@ impl Shard {
         };
         let space = self.keyspace.as_deref_mut();
         let space = space.expect("a request runs only while its keys are here");
-        self.scripts
-            .run_unit(&mut surroundings, space, has, false, asker, unit, reply)
+        let attempt = self
+            .scripts
+            .run_unit(&mut surroundings, space, has, false, asker, unit, reply);
+        self.exchange(out);
+        attempt
     }
 
     /// Whether a request may run now: nobody holds or waits for its keys, and no earlier request of its client waits.
@@ -294,7 +310,9 @@ impl Shard {
             return self.locks.idle();
         }
         let positions = command.key_positions(args);
-        !self.locks.has_turn(client) && self.locks.free(positions.iter().map(|&at| args.at(at)))
+        // What manages scripts needs nothing of the keyspace.
+        let needs_nothing = matches!(command.exec, Exec::Library(_));
+        !self.locks.has_turn(client) && (needs_nothing || self.locks.free(positions.iter().map(|&at| args.at(at))))
     }
 
     fn park(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>) {
@@ -329,7 +347,7 @@ impl Shard {
         reply: &mut Reply,
         out: &mut Outbox,
     ) -> Attempt {
-        let attempt = self.attempt(asker, command, args, reply);
+        let attempt = self.attempt(asker, command, args, reply, out);
         if self.has_aftermath() {
             self.settle(out);
         }
@@ -406,6 +424,9 @@ impl Shard {
             Message::Unwait { client, claim } => self.unwait(client, &claim),
             _ => unreachable!("the coordinator keeps what is not for its shard"),
         }
+        if self.occupied > 0 {
+            self.refuse_who_waits_for_scripts(out);
+        }
     }
 
     fn run(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>, out: &mut Outbox) {
@@ -418,14 +439,11 @@ impl Shard {
 
     fn run_granted(&mut self, asker: &Asker, command: &'static Command, args: Args<'_>, out: &mut Outbox) {
         let Origin { shard, conn, client } = asker.origin;
-        let start = out.replies(shard).bytes.len();
-        let mut reply = Reply::new(std::mem::take(&mut out.replies(shard).bytes), asker.resp);
+        let (start, mut reply) = open_reply(asker, command.roams(), out);
         let outer = std::mem::take(&mut self.wakes);
         // Settling may itself send to this lane, so the reply is put in place before.
-        let attempt = self.attempt(asker, command, args, &mut reply);
-        let lane = out.replies(shard);
-        lane.bytes = reply.into_bytes();
-        let reply = span(start, lane.bytes.len());
+        let attempt = self.attempt(asker, command, args, &mut reply, out);
+        let reply = close_reply(shard, start, reply, out);
         if attempt == Attempt::Nothing {
             let claim = self.start_waiting(asker, command, args);
             let lane = out.replies(shard);
@@ -435,13 +453,26 @@ impl Shard {
             let args = args.into();
             self.send_back(asker, LackingWork::Command { command, args }, out);
         }
-        if self.has_aftermath() {
-            self.settle(out);
-        }
+        let reply = self.settle_beside(shard, reply, out);
         if attempt == Attempt::Served {
             self.answer(asker.origin, reply, out);
         }
         self.wakes = outer;
+    }
+
+    /// Settles what follows from a request whose reply is the last in the arena of the lane to `shard` and not announced yet; answers where it lies then.
+    fn settle_beside(&mut self, shard: ShardId, reply: Span, out: &mut Outbox) -> Span {
+        if !self.has_aftermath() {
+            return reply;
+        }
+        if self.locks.idle() {
+            self.settle(out);
+            return reply;
+        }
+        // A script that runs now may last, and the lane has to go meanwhile.
+        let bytes = out.replies(shard).bytes.split_off(reply.start as usize);
+        self.settle(out);
+        crate::command::args::append(&mut out.replies(shard).bytes, &bytes)
     }
 
     /// Runs an EXEC whose keys are all here; the reply comes by message.
@@ -467,17 +498,15 @@ impl Shard {
     fn block_granted(&mut self, block: Box<Block>, out: &mut Outbox) {
         let shard = block.asker.origin.shard;
         let outer = std::mem::take(&mut self.wakes);
-        let start = out.replies(shard).bytes.len();
-        let mut reply = Reply::new(std::mem::take(&mut out.replies(shard).bytes), block.asker.resp);
+        let roams = block.queue.iter().any(|queued| queued.command.roams());
+        let (start, mut reply) = open_reply(&block.asker, roams, out);
         let attempt = if self.is_unchanged(&block.watched) {
-            self.attempt_block(&block, &mut reply)
+            self.attempt_block(&block, roams, &mut reply, out)
         } else {
             reply.null_array();
             Attempt::Served
         };
-        let lane = out.replies(shard);
-        lane.bytes = reply.into_bytes();
-        let reply = span(start, lane.bytes.len());
+        let reply = close_reply(shard, start, reply, out);
         if attempt == Attempt::Lacks {
             let asker = block.asker;
             self.send_back(&asker, LackingWork::Block(block), out);
@@ -488,18 +517,16 @@ impl Shard {
             return;
         }
         self.unwatch(&block.watched);
-        if self.has_aftermath() {
-            self.settle(out);
-        }
+        let reply = self.settle_beside(shard, reply, out);
         self.answer(block.asker.origin, reply, out);
         self.wakes = outer;
     }
 
     /// Runs the commands of a block, without what follows from them.
-    fn attempt_block(&mut self, block: &Block, reply: &mut Reply) -> Attempt {
-        if block.queue.iter().any(|queued| queued.command.roams()) {
+    fn attempt_block(&mut self, block: &Block, roams: bool, reply: &mut Reply, out: &mut Outbox) -> Attempt {
+        if roams {
             let declared = |key: &[u8]| block.keys.binary_search_by(|other| (**other).cmp(key)).is_ok();
-            return self.run_unit(&block.asker, &declared, Unit::Block(&block.queue), reply);
+            return self.run_unit(&block.asker, &declared, Unit::Block(&block.queue), reply, out);
         }
         reply.array(block.queue.len());
         let (space, mut surroundings) = self.parts();
@@ -510,165 +537,11 @@ impl Shard {
         Attempt::Served
     }
 
-    fn acquire(&mut self, acquire: Box<Acquire>, out: &mut Outbox) {
-        let free = match &acquire.keys {
-            Some(keys) => self.locks.free(keys.iter().map(|key| &**key)),
-            None => self.locks.idle(),
-        };
-        if acquire.immediately && !free {
-            let refused = Granted {
-                tx: acquire.tx,
-                parcel: Parcel::Refused,
-                unchanged: false,
-                awaited: false,
-                reaching: false,
-                watched: acquire.watched,
-                waiters: Waiters::default(),
-            };
-            out.reply(acquire.home, Message::Granted(Box::new(refused)));
-            return;
+    /// Runs what others who were in line have made way for.
+    pub fn go_on(&mut self, out: &mut Outbox) {
+        if !self.locks.idle() {
+            self.run_parked(out);
         }
-        let scope = match &acquire.keys {
-            Some(keys) => scope(keys),
-            None => Scope::Whole,
-        };
-        self.locks.enqueue(scope, Parked::Acquire(acquire));
-        self.run_parked(out);
-    }
-
-    fn lend(&mut self, ticket: Ticket, acquire: Acquire, out: &mut Outbox) {
-        let Acquire {
-            tx,
-            home,
-            keys,
-            watched,
-            ..
-        } = acquire;
-        let unchanged = self.is_unchanged(&watched);
-        let before = self.used_bytes();
-        let awaited = match &keys {
-            None => self.waiters.clients_len() > 0,
-            Some(keys) => keys.iter().any(|key| self.is_awaited(key)),
-        };
-        let reaching = awaited
-            && keys
-                .as_ref()
-                .is_some_and(|keys| keys.iter().any(|key| self.reaches_out(key)));
-        let mut waiters = Waiters::default();
-        let parcel = match keys {
-            None => {
-                waiters = std::mem::take(&mut self.waiters);
-                Parcel::Whole(self.keyspace.take().expect("a granted keyspace is here"))
-            }
-            Some(keys) => {
-                let space = self.keyspace.as_deref_mut().expect("a granted key is here");
-                Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect())
-            }
-        };
-        self.hold(tx, ticket, before);
-        let granted = Granted {
-            tx,
-            parcel,
-            unchanged,
-            awaited,
-            reaching,
-            watched,
-            waiters,
-        };
-        out.reply(home, Message::Granted(Box::new(granted)));
-    }
-
-    /// Whether a client waits for `key`, in any database.
-    pub fn is_awaited(&self, key: &[u8]) -> bool {
-        self.waiters.clients_len() > 0 && (0..self.config.databases).any(|db| self.waiters.has(DbIndex(db as u32), key))
-    }
-
-    /// Whether a client that waits for `key`, in any database, needs keys of other shards too.
-    pub(super) fn reaches_out(&self, key: &[u8]) -> bool {
-        self.waiters.clients_len() > 0
-            && (0..self.config.databases).any(|db| self.waiters.reach_out(DbIndex(db as u32), key))
-    }
-
-    /// Notes what a transaction holds; without it, this shard took `before` bytes.
-    pub(super) fn hold(&mut self, tx: TxId, ticket: Ticket, before: u64) {
-        let lent = before.saturating_sub(self.used_bytes()) as usize;
-        self.memory.lent_bytes += lent;
-        self.held.insert(tx, (ticket, lent));
-    }
-
-    /// Takes lent keys back.
-    pub fn release(&mut self, from: ShardId, release: Release, out: &mut Outbox) {
-        let outer = std::mem::take(&mut self.wakes);
-        self.effects.dirty += release.dirty;
-        self.effects.changes.extend(release.changes);
-        self.unwatch(&release.watched);
-        for (shard, message) in release.served {
-            out.reply(shard, message);
-        }
-        let mut returned = Vec::new();
-        match release.parcel {
-            Parcel::Whole(space) => self.take_back_whole(space, release.waiters),
-            Parcel::Keys(keys) => {
-                returned.extend(keys.iter().map(|lent| lent.key.clone()));
-                let space = self
-                    .keyspace
-                    .as_deref_mut()
-                    .expect("single keys are lent from a keyspace that is here");
-                keys.into_iter().for_each(|lent| lend::put(space, lent));
-            }
-            Parcel::Refused => unreachable!("what was refused does not come back"),
-        }
-        let (_, lent) = self.held.get_mut(&release.tx).expect("only what is held comes back");
-        self.memory.lent_bytes -= std::mem::take(lent);
-        if release.retry.is_none() {
-            // Even unchanged they may serve somebody: a client that was woken for them may have left.
-            self.look_at_waiters_for(&returned);
-        }
-        if let Some(registration) = release.waiter {
-            self.register(registration);
-        }
-        let before = std::mem::replace(&mut self.changed_widely, release.widely);
-        self.settle(out);
-        self.changed_widely = before;
-        if let Some(waiter) = release.retry {
-            let (tx, waiter) = (release.tx, Box::new(waiter));
-            self.locks.enqueue(
-                scope(&returned),
-                Parked::Wake {
-                    waiter,
-                    tx,
-                    keys: returned,
-                },
-            );
-        }
-        if release.confirm {
-            self.confirm(from, release.tx, out);
-        }
-        self.wakes = outer;
-        if !release.widely {
-            self.unlock(release.tx, out);
-        }
-    }
-
-    /// Lets others have the keys that a transaction held.
-    pub fn unlock(&mut self, tx: TxId, out: &mut Outbox) {
-        let (ticket, _) = self.held.remove(&tx).expect("only what is held is unlocked");
-        self.locks.release(ticket);
-        self.run_parked(out);
-    }
-
-    fn take_back_whole(&mut self, space: Box<Keyspace>, waiters: Waiters) {
-        self.keyspace = Some(space);
-        debug_assert_eq!(
-            self.waiters.clients_len(),
-            0,
-            "nobody starts to wait while the whole keyspace is lent"
-        );
-        self.waiters = waiters;
-        for client in self.waiters.finished() {
-            self.remove_waiter(client);
-        }
-        self.note_upheavals();
     }
 
     /// Runs what has been granted, until nothing more is.
@@ -742,7 +615,7 @@ impl Shard {
 
     /// Forgets watched keys.
     pub fn unwatch(&mut self, watched: &[Watched]) {
-        for watched in watched {
+        for watched in watched.iter().filter(|watched| watched.version != Watched::UNSEEN) {
             self.watches.remove(watched);
             self.effects.interest.remove(&watched.key);
         }
@@ -764,12 +637,34 @@ impl Shard {
     }
 }
 
-fn scope(keys: &[Box<[u8]>]) -> Scope {
+/// Opens the reply to a request that comes by message, where it begins in the lane's arena. What runs scripts replies beside that (`None`): the lane may
+/// have to go before it ends.
+fn open_reply(asker: &Asker, runs_scripts: bool, out: &mut Outbox) -> (Option<usize>, Reply) {
+    if runs_scripts {
+        return (None, Reply::new(Vec::new(), asker.resp));
+    }
+    let bytes = std::mem::take(&mut out.replies(asker.origin.shard).bytes);
+    (Some(bytes.len()), Reply::new(bytes, asker.resp))
+}
+
+/// Puts a reply into the lane's arena; answers where it lies.
+fn close_reply(shard: ShardId, start: Option<usize>, reply: Reply, out: &mut Outbox) -> Span {
+    let lane = out.replies(shard);
+    match start {
+        Some(start) => {
+            lane.bytes = reply.into_bytes();
+            span(start, lane.bytes.len())
+        }
+        None => crate::command::args::append(&mut lane.bytes, reply.bytes()),
+    }
+}
+
+pub(super) fn scope(keys: &[Box<[u8]>]) -> Scope {
     Scope::Places(places(keys.iter().map(|key| &**key)))
 }
 
-pub(super) fn span(start: usize, end: usize) -> crate::command::Span {
-    crate::command::Span {
+pub(super) fn span(start: usize, end: usize) -> Span {
+    Span {
         start: start as u32,
         len: (end - start) as u32,
     }

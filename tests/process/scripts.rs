@@ -13,8 +13,16 @@ const ENDLESS: &str = "EVAL \"while true do end\" 0\r\n";
 
 /// A server whose scripts are slow after 20 ms.
 fn started(shards: &str, kernel: Option<&str>) -> Server {
+    started_with(shards, "20", kernel)
+}
+
+/// A server whose scripts are slow after `threshold_ms`.
+fn started_with(shards: &str, threshold_ms: &str, kernel: Option<&str>) -> Server {
     let environment: Vec<(&str, &str)> = kernel.map(|kernel| ("CORELANE_IO_URING", kernel)).into_iter().collect();
-    Server::start_with(&["--shards", shards, "--busy-reply-threshold", "20"], &environment)
+    Server::start_with(
+        &["--shards", shards, "--busy-reply-threshold", threshold_ms],
+        &environment,
+    )
 }
 
 /// Waits until FUNCTION STATS tells of a function or script that runs for long.
@@ -134,6 +142,14 @@ fn what_must_wait_for_a_scripts_end_is_not_lost() {
     watcher.send("WATCH guarded\r\nMULTI\r\nSET guarded 2\r\nEXEC\r\n");
     gone.stream().shutdown(std::net::Shutdown::Both).expect("it is open");
     assert_eq!(other.ask("GET guarded"), BUSY);
+    assert_eq!([watcher.line(), watcher.line(), watcher.line()], ["+OK", "+OK", BUSY]);
+    assert!(
+        watcher
+            .line()
+            .starts_with("-EXECABORT Transaction discarded because of: BUSY ")
+    );
+    // What is watched only now may change before the script ends: it counts as changed.
+    assert_eq!([watcher.ask("WATCH guarded"), watcher.ask("MULTI")], ["+OK", "+OK"]);
     // What a client sends while its own script runs is kept, however much it is, and read on afterwards.
     let sent = "PING\r\n".repeat(300_000);
     let mut stream = runner.stream().try_clone().expect("descriptors are left");
@@ -147,11 +163,111 @@ fn what_must_wait_for_a_scripts_end_is_not_lost() {
         assert_eq!(runner.line(), "+PONG");
     }
     assert!(sender.join().expect("it does not panic").is_ok());
-    assert_eq!(
-        [watcher.line(), watcher.line(), watcher.line(), watcher.line()],
-        ["+OK", "+OK", "+QUEUED", "*1"]
-    );
-    assert_eq!(watcher.line(), "+OK");
+    assert_eq!(watcher.ask("SET guarded 2"), "+QUEUED");
+    assert_eq!(watcher.ask("EXEC"), "*-1");
     assert_eq!([blocked.line(), blocked.line(), blocked.line()], ["*2", "$4", "list"]);
     assert_eq!(other.ask("LLEN list"), ":0");
+}
+
+/// What one connection each sends while a script runs that is not slow yet, over many keys.
+const SENT_EARLY: [&str; 12] = [
+    "GET {k}\r\n",
+    "SET {k} v\r\nGET {k}\r\n",
+    "SET {k} v\r\nSET {j} v\r\nSET {k} v\r\nGET {j}\r\n",
+    "MSET {k} v {j} v {i} v\r\n",
+    "DEL {k} {j} {i}\r\n",
+    "LMOVE {k} {j} LEFT LEFT\r\n",
+    "MULTI\r\nGET {k}\r\nEXEC\r\n",
+    "MULTI\r\nSET {k} 1\r\nSET {j} 1\r\nEXEC\r\n",
+    "WATCH {k} {j}\r\nGET {k}\r\n",
+    "EVAL \"return redis.call('GET', KEYS[1])\" 1 {k}\r\n",
+    "EVAL \"return redis.call('GET', KEYS[2])\" 2 {k} {j}\r\n",
+    "INFO\r\nFLUSHALL\r\n",
+];
+/// What is always answered, so that it ends the replies.
+const LAST: &str = "SELECT 99\r\n";
+const LAST_REPLY: &str = "-ERR DB index is out of range";
+
+/// Clients that have each sent one of these, and `LAST`, while `script` runs that is not slow yet.
+fn send_early(server: &Server, runner: &mut Client<TcpStream>, script: &str) -> Vec<Client<TcpStream>> {
+    let mut clients: Vec<_> = (0..48).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.ask("PING"), "+PONG");
+    }
+    runner.send(script);
+    // The script has begun before the first of these is sent.
+    thread::sleep(Duration::from_millis(50));
+    for (at, client) in clients.iter_mut().enumerate() {
+        let keys = [("{k}", at), ("{j}", at + 7), ("{i}", at + 20)];
+        let request = SENT_EARLY[at % SENT_EARLY.len()].to_owned();
+        let put = |text: String, (name, key): &(&str, usize)| text.replace(name, &format!("key:{key}"));
+        client.send(&(keys.iter().fold(request, put) + LAST));
+    }
+    clients
+}
+
+/// Reads what everybody is answered; how many were refused.
+fn count_refused(clients: &mut [Client<TcpStream>]) -> usize {
+    let mut refused = 0;
+    for client in clients {
+        let mut lines = vec![client.line()];
+        while lines.last().is_none_or(|line| line != LAST_REPLY) {
+            lines.push(client.line());
+        }
+        let busy = lines.iter().any(|line| line.contains("BUSY "));
+        assert!(
+            !busy || !lines.iter().any(|line| line.starts_with('*')),
+            "{lines:?}: EXEC by halves"
+        );
+        refused += usize::from(busy);
+    }
+    refused
+}
+
+fn assert_all_is_well(clients: &mut [Client<TcpStream>]) {
+    for client in clients {
+        assert_eq!(client.ask("UNWATCH"), "+OK");
+        assert_eq!(client.ask("MSET a 1 b 1 c 1 d 1 e 1 f 1"), "+OK");
+        assert_eq!(client.ask("MULTI"), "+OK");
+        assert_eq!(client.ask("DEL a b c d e f"), "+QUEUED");
+        assert_eq!([client.ask("EXEC"), client.line()], ["*1", ":6"]);
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_script_turned_slow_is_refused_too() {
+    for shards in ["1", "2", "4"] {
+        let server = started_with(shards, "400", None);
+        let mut runner = server.connect();
+        let mut clients = send_early(&server, &mut runner, ENDLESS);
+        let refused = count_refused(&mut clients);
+        assert!(refused > 12, "{refused} refused on {shards} shards");
+        // Every connection can end it, whatever it has sent.
+        assert_eq!(clients[47].ask("SCRIPT KILL"), "+OK");
+        assert!(runner.line().starts_with("-ERR Script killed by user"));
+        assert_all_is_well(&mut clients);
+    }
+}
+
+#[test]
+fn nobody_waits_for_keys_that_a_slow_script_has_of_other_shards() {
+    let scripts = [
+        "EVAL \"redis.call('MGET', unpack(KEYS)) while true do end\" 8 key:0 key:1 key:2 key:3 key:4 key:5 key:6 key:7\r\n",
+        "EVAL \"redis.call('DBSIZE') while true do end\" 0\r\n",
+    ];
+    for shards in ["2", "4"] {
+        for script in scripts {
+            let server = started_with(shards, "400", None);
+            let mut runner = server.connect();
+            let mut clients = send_early(&server, &mut runner, script);
+            let refused = count_refused(&mut clients);
+            assert!(refused > 12, "{refused} refused on {shards} shards");
+            // Also who asks for these keys only now.
+            let late = clients[46].ask("INCRBY key:1 1");
+            assert!(late.starts_with("-BUSY "), "{late}");
+            assert_eq!(clients[47].ask("SCRIPT KILL"), "+OK");
+            assert!(runner.line().starts_with("-ERR Script killed by user"));
+            assert_all_is_well(&mut clients);
+        }
+    }
 }

@@ -40,6 +40,7 @@ const SUBCOMMANDS: &[Command] = &[
         .flags(OPERATOR)
         .tips(TO_ALL)
         .run(Exec::Everywhere {
+            changes: true,
             part: resetstat_part,
             combine: ok,
         }),
@@ -58,6 +59,7 @@ const SUBCOMMANDS: &[Command] = &[
         .tips(TO_ALL)
         .history(&[("7.0.0", "Takes several directives.")])
         .run(Exec::Everywhere {
+            changes: true,
             part: set_part,
             combine: ok,
         }),

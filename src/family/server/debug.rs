@@ -53,6 +53,7 @@ const SUBCOMMANDS: &[Command] = &[
     )
     .args(&[Arg::integer("on")])
     .run(Exec::Everywhere {
+        changes: true,
         part: set_active_expire,
         combine: ok,
     }),
@@ -63,6 +64,7 @@ const SUBCOMMANDS: &[Command] = &[
     )
     .args(&[Arg::double("seconds")])
     .run(Exec::Everywhere {
+        changes: true,
         part: sleep,
         combine: ok,
     }),

@@ -31,6 +31,7 @@ const SUBCOMMANDS: &[Command] = &[
         .arity(Arity::Exactly(2))
         .tips(TOLD)
         .run(Exec::Everywhere {
+            changes: false,
             part: |local, _| Ok(Facts::part(local)),
             combine: |parts, _, reply| doctor(&Facts::new(parts), reply),
         }),
@@ -50,6 +51,7 @@ const SUBCOMMANDS: &[Command] = &[
         .flags(Flags::LOADING)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .run(Exec::Everywhere {
+            changes: true,
             part: |local, _| {
                 local.purge_memory();
                 Ok(Part::default())
@@ -61,6 +63,7 @@ const SUBCOMMANDS: &[Command] = &[
         .arity(Arity::Exactly(2))
         .tips(TOLD)
         .run(Exec::Everywhere {
+            changes: false,
             part: |local, _| Ok(Facts::part(local)),
             combine: |parts, _, reply| stats(&Facts::new(parts), reply),
         }),

@@ -97,7 +97,7 @@ impl Sessions {
                     args,
                 )
             }
-            Exec::Everywhere { part, combine } => {
+            Exec::Everywhere { part, combine, .. } => {
                 let part = part(self, args)?;
                 combine(&[part], args, reply);
                 Ok(())

@@ -83,13 +83,14 @@ impl<M: Machine> Worker<M> {
         answer
     }
 
-    /// A pass without what only the machine itself can do: timers, and what peers say.
+    /// A pass without what only the machine itself can do: timers, and moving connections.
     fn interim_pass(&mut self) -> io::Result<()> {
         self.now = self.clock.read();
         self.machine.set_now(self.now);
         self.handle_completions()?;
-        self.fetch_arrivals()?;
+        self.fetch()?;
         self.handle_events()?;
+        self.send_batches()?;
         if let Some(buffers) = &mut self.buffers {
             buffers.publish();
         }

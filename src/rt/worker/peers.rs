@@ -26,12 +26,18 @@ impl<M: Machine> Worker<M> {
             return Ok(());
         }
         for _ in 0..BATCHES_A_PASS {
+            if !self.machine.takes_batches() {
+                break;
+            }
             let Ok((from, batch)) = self.inbox.replies.try_recv() else {
                 break;
             };
             self.call(|machine| machine.deliver(from, batch));
         }
         for _ in 0..BATCHES_A_PASS {
+            if !self.machine.takes_batches() {
+                break;
+            }
             let Ok((from, batch)) = self.inbox.requests.try_recv() else {
                 break;
             };

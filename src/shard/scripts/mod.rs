@@ -29,9 +29,11 @@ use watch::Watch;
 
 use super::execute::Surroundings;
 use super::message::Asker;
+use super::occupied::Desk;
 use super::router::Router;
 use crate::base::id::{ClientId, ShardId};
 use crate::base::time::Now;
+use crate::command::exec::Manage;
 use crate::command::session::Queued;
 use crate::command::{Args, Attempt, Command, Exec, Session};
 use crate::keyspace::Keyspace;
@@ -68,6 +70,8 @@ pub struct Scripts {
     tally: Tally,
     /// Serves clients while a script runs for long.
     meanwhile: Option<Rc<dyn Meanwhile>>,
+    /// What it needs for that.
+    desk: Rc<Desk>,
 }
 
 impl Scripts {
@@ -81,12 +85,19 @@ impl Scripts {
             session: Session::new(ClientId(0), Box::default(), Box::default(), true, now),
             tally: Tally::default(),
             meanwhile: None,
+            desk: Rc::default(),
         }
     }
 
     /// Lets `meanwhile` serve clients while a script runs for long.
     pub fn serve_meanwhile(&mut self, meanwhile: Rc<dyn Meanwhile>) {
         self.meanwhile = Some(meanwhile);
+    }
+
+    /// Where the shard leaves what is needed for that.
+    #[inline]
+    pub fn desk(&self) -> &Rc<Desk> {
+        &self.desk
     }
 
     /// Counters with their INFO field names, into `out`; what the process shares is told by its first shard.
@@ -168,6 +179,15 @@ impl Scripts {
             }
         }
         attempt
+    }
+
+    /// Runs a command that manages scripts and needs no keyspace.
+    pub fn manage(&mut self, run: Manage, args: Args<'_>, reply: &mut Reply) {
+        let mark = reply.len();
+        if let Err(error) = run(&mut self.programs, args, reply) {
+            reply.truncate(mark);
+            reply.error_bytes(&error.line());
+        }
     }
 
     fn run_block(
@@ -259,7 +279,10 @@ impl Scripts {
             return self.run_roaming(around, ground, asker, command, args, reply);
         }
         let ran = match command.exec {
-            Exec::Library(run) => run(&mut self.programs, args, reply).map(|()| Attempt::Served),
+            Exec::Library(manage) => {
+                self.manage(manage, args, reply);
+                Ok(Attempt::Served)
+            }
             Exec::Script(program) => {
                 let mut host = Host {
                     around,

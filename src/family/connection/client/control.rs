@@ -20,6 +20,7 @@ pub const KILL: Command = sub("KILL", "Closes connections.")
         ],
     )])
     .run(Exec::Everywhere {
+        changes: true,
         part: kill_part,
         combine: kill_combine,
     });
@@ -107,6 +108,7 @@ pub const PAUSE: Command = sub("PAUSE", "Holds commands back for a time.")
     ])
     .history(&[("6.2.0", "Takes a mode.")])
     .run(Exec::Everywhere {
+        changes: true,
         part: pause_part,
         combine: ok,
     });
@@ -125,6 +127,7 @@ pub const UNBLOCK: Command = sub("UNBLOCK", "Ends the waiting of a blocked clien
         .optional(),
     ])
     .run(Exec::Everywhere {
+        changes: true,
         part: unblock_part,
         combine: unblock_combine,
     });
@@ -135,6 +138,7 @@ pub const UNPAUSE: Command = sub("UNPAUSE", "Ends a pause.")
     .arity(Arity::Exactly(2))
     .flags(OPERATOR)
     .run(Exec::Everywhere {
+        changes: true,
         part: unpause_part,
         combine: ok,
     });

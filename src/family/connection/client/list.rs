@@ -86,6 +86,7 @@ pub const LIST: Command = sub("LIST", "Tells about open connections.")
     ])
     .tips(&["nondeterministic_output"])
     .run(Exec::Everywhere {
+        changes: false,
         part: list_part,
         combine: list_combine,
     });

@@ -23,6 +23,7 @@ pub const COMMANDS: &[Command] = &[
         ])
         .history(&[("7.0.0", "Takes several sections.")])
         .run(Exec::Everywhere {
+            changes: false,
             part: |local, _| Ok(Facts::part(local)),
             combine,
         }),
