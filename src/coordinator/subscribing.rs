@@ -115,7 +115,8 @@ impl Node {
                 joined,
                 names: names.clone(),
             };
-            self.out.request(shard, Message::Subscription(Box::new(subscription)));
+            // Among the answers, so that whatever reaches the other shard because of what this client does next finds it said.
+            self.out.reply(shard, Message::Subscription(Box::new(subscription)));
         }
         self.record(own, topic, joined, &names);
         usize::from(self.shard.shards) - 1
