@@ -1,5 +1,7 @@
 //! The server as a process: what an operator and a client on the wire see of its start, its loops and its end.
 
+#[path = "process/bad_clients.rs"]
+mod bad_clients;
 #[path = "process/scripts.rs"]
 mod scripts;
 #[path = "process/server.rs"]
@@ -116,27 +118,6 @@ fn a_kernel_level_that_does_not_exist_is_refused() {
     let mut server = Server::launch(&[], &[("CORELANE_IO_URING", "7.0")]);
     assert_eq!(server.ended().code(), Some(1));
     assert!(server.log().contains("CORELANE_IO_URING"), "{}", server.log());
-}
-
-#[test]
-fn a_client_that_never_reads_does_not_disturb_others() {
-    let server = Server::start(&["--shards", "1"]);
-    let mut deaf = server.connect();
-    let request = format!("*2\r\n$4\r\nPING\r\n$100000\r\n{}\r\n", "x".repeat(100_000));
-    deaf.stream()
-        .set_write_timeout(Some(Duration::from_millis(200)))
-        .expect("it is not zero");
-    for _ in 0..300 {
-        if deaf.stream().write_all(request.as_bytes()).is_err() {
-            break;
-        }
-    }
-    let mut other = server.connect();
-    for _ in 0..100 {
-        assert_eq!(other.ask("PING"), "+PONG");
-    }
-    drop(deaf);
-    assert_eq!(other.ask("PING"), "+PONG");
 }
 
 #[test]
