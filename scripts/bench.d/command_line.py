@@ -9,6 +9,7 @@ import os
 import claims
 import compare
 import cost
+import cross
 import frameworks
 import growth
 import handoff
@@ -49,6 +50,7 @@ def parser_of(description):
     add("types")
     add("lua").add_argument("--executions", type=int, default=100_000, help="of each script")
     add("shards")
+    add("cross")
     pairs = add("handoff")
     pairs.add_argument("--rate", type=int, default=1000, help="elements pushed per second")
     pairs.add_argument("--spin", action="store_true", help="let the client poll, so that its own wake-up does not count")
@@ -81,6 +83,7 @@ def main(description):
         "types": lambda: compare.compare(options, compare.TYPE_TESTS),
         "lua": lambda: lua.lua(options),
         "shards": lambda: shards.shards(options),
+        "cross": lambda: cross.cross(options),
         "handoff": lambda: handoff.handoff(options),
         "frameworks": lambda: frameworks.frameworks(options),
         "growth": lambda: growth.growth(options),

@@ -20,6 +20,7 @@ import scenario
 import script_files
 import servers
 import state
+import transacting
 import wire
 from events import EventSuite
 from random_suite import RandomSuite
@@ -42,7 +43,7 @@ def options_of(argv):
     parser.add_argument("--seconds", type=float, default=86_400, help="stop random sequences after this time")
     parser.add_argument("--group", default="", help="session kinds, comma separated")
     parser.add_argument("--skip", default="", help="commands not to send, comma separated")
-    parser.add_argument("--suite", default="random,wire,sessions,blocking,events,payloads,notifications,scripting,lua,busy", help="what to run, comma separated")
+    parser.add_argument("--suite", default="random,wire,sessions,blocking,transacting,events,payloads,notifications,scripting,lua,busy", help="what to run, comma separated")
     parser.add_argument("--scripts", type=int, default=30, help="generated blocking scripts")
     parser.add_argument("--self-test", action="store_true", help="check that the harness finds planted faults")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of some twenty ports")
@@ -89,6 +90,7 @@ def run_suites(reference, others, resp_version, options):
     for seed in range(options.seed, options.seed + options.scripts):
         generated[f"generated {seed}"] = blocking.generated(seed, wild=False)
         generated[f"generated {seed} {scenario.WILD}"] = blocking.generated(seed, wild=True)
+    transacting_scripts = {f"transacting {seed}": transacting.generated(seed) for seed in range(options.seed, options.seed + options.scripts)}
     written = script_files.load(script_files.BLOCKING)
     suites = {
         "random": random_suite.run,
@@ -98,6 +100,7 @@ def run_suites(reference, others, resp_version, options):
         "busy": lambda: busy_suite.run(reference, others, say),
         "lua": lambda: lua_suite.run(reference, others, resp_version, options, say),
         "payloads": lambda: payload_suite.run(reference, others, resp_version, options.seed, say),
+        "transacting": lambda: scenario.run(transacting_scripts, reference, others, resp_version, say, available),
         "blocking": lambda: scenario.run({**written, **generated}, reference, others, resp_version, say, available),
     }
     for feature in script_files.FEATURES:

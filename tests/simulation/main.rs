@@ -3,6 +3,7 @@
 
 mod departures;
 mod history;
+mod lines;
 mod memory;
 mod mixed;
 mod model;
@@ -43,6 +44,8 @@ fn check(seed: u64, shape: Shape) -> Result<Run, String> {
 /// taken for a client that was gone, missed by others meanwhile, and put back, and one in which a client that waited for several keys was served from
 /// one of them while another held what was on its way to a client before it in line.
 const FAILED_ONCE: [u64; 3] = [19_852, 2_847, 34_683];
+/// As above, of mixed histories: a list with a time to live that SORT stores anew lives on (the model did not know).
+const MIXED_FAILED_ONCE: [u64; 1] = [7_812];
 
 #[test]
 fn seeds_that_failed_once_pass() {
@@ -50,6 +53,18 @@ fn seeds_that_failed_once_pass() {
         if let Err(error) = check(seed, shape(seed)) {
             panic!("{error}");
         }
+    }
+    for seed in MIXED_FAILED_ONCE {
+        if let Err(error) = check(seed, mixed(seed)) {
+            panic!("{error}");
+        }
+    }
+}
+
+fn mixed(seed: u64) -> Shape {
+    Shape {
+        kind: Kind::Mixed,
+        ..shape(seed)
     }
 }
 
@@ -102,10 +117,6 @@ fn every_history_of_pipelines_is_strictly_serializable() {
 /// Everything at once: WATCH, expiry, SWAPDB, FLUSHALL, sorted sets, streams, blocking commands in scripts and transactions.
 #[test]
 fn every_mixed_history_is_strictly_serializable() {
-    let mixed = |seed| Shape {
-        kind: Kind::Mixed,
-        ..shape(seed)
-    };
     for seed in seeds(5_000) {
         if let Err(error) = check(seed, mixed(seed)) {
             panic!("{error}");

@@ -170,6 +170,12 @@ impl State {
                 // Even when the values are alike.
                 self.changed(&words[2]);
             }
+            "SORT" if words[6] == "STORE" && matches!(result, Some(Value::Int(_))) => {
+                self.2.mortal[0].remove(&words[7]);
+                if before.contains_key(&words[7]) || self.0.contains_key(&words[7]) {
+                    self.changed(&words[7]);
+                }
+            }
             // The element of a list of one, moved to where it is.
             "LMOVE" | "BLMOVE" if words[1] == words[2] && before.contains_key(&words[1]) => self.changed(&words[1]),
             _ => {}

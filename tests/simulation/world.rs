@@ -27,6 +27,8 @@ pub enum Fault {
     SkipVersions,
     /// Each shard at which a client waits has a claim of its own.
     DoubleClaims,
+    /// A client that begins to wait, and a wake-up for it with that, goes before those who wait already.
+    WakesOutOfOrder,
 }
 
 /// A client's end of a connection.
@@ -285,6 +287,11 @@ impl World {
                 && let Some(registration) = &mut release.waiter
             {
                 registration.waiter.claim = Claim::default();
+            }
+            if self.fault == Fault::WakesOutOfOrder
+                && let Some(registration) = &mut release.waiter
+            {
+                registration.first = true;
             }
         }
     }
