@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use super::reverse::{self, Part};
 use crate::base::hash::table_hash;
 use crate::base::id::DbIndex;
-use crate::command::{Announcement, Args, Class, Command, Effects, Flags, KeyFlags};
+use crate::command::{Announcement, Args, Class, Command, Effects, Flags, Key, KeyFlags};
 use crate::keyspace::{Entry, Keyspace};
 use crate::shard::lend;
 use crate::shard::message::Lent;
@@ -85,12 +85,15 @@ impl Undo {
             return;
         }
         let (mut positions, mut number) = (Vec::new(), 0);
+        let is_read = |key: &Key| command.flags_of(key, args).has(KeyFlags::RO);
+        // XREADGROUP says of its streams that they are read: of the values, not of the groups.
+        let writes_elsewhere = command.keys.iter().any(|key| !is_read(key));
         for key in command.keys {
             positions.clear();
             if !key.positions(args, &mut positions) {
                 continue;
             }
-            let reads_only = command.flags_of(key, args).has(KeyFlags::RO);
+            let reads_only = writes_elsewhere && is_read(key);
             for &at in &positions {
                 if !reads_only {
                     self.keep_key(
@@ -274,7 +277,7 @@ mod tests {
         fn change(&mut self, rng: &mut Rng) {
             let number = rng.below(400);
             let list = if rng.chance(1, 2) { "l" } else { "m" };
-            let line = match rng.below(34) {
+            let line = match rng.below(37) {
                 0 => format!("lpush {list} a b {number}"),
                 1 => format!("rpush {list} a {number}"),
                 2 | 3 => format!("lpop {list} {}", rng.below(5)),
@@ -305,6 +308,9 @@ mod tests {
                 30 => format!("xadd x delref maxlen {number} * field x"),
                 31 => format!("xdel x {number}-1"),
                 32 => "xadd x 1-1 too small".into(),
+                34 => format!("xreadgroup group g {list} count {} streams x >", 1 + number % 4),
+                35 => format!("xack x g {number}-1 1-1"),
+                36 => format!("xautoclaim x g {list} 0 0 count 2"),
                 33 if rng.chance(1, 4) => "xtrim x maxlen 0".into(),
                 22 if rng.chance(1, 4) => format!("del {list} h"),
                 _ => format!("set none {number} nx"),
