@@ -1,5 +1,7 @@
 //! The server as a process: what an operator and a client on the wire see of its start, its loops and its end.
 
+#[path = "process/affinity.rs"]
+mod affinity;
 #[path = "process/bad_clients.rs"]
 mod bad_clients;
 #[path = "process/scripts.rs"]

@@ -33,6 +33,11 @@ pub enum Program {
     Function,
 }
 
+/// For commands that leave keys where they are.
+pub fn reroutes_nothing(_: Args<'_>) -> bool {
+    false
+}
+
 /// Manages scripts.
 pub type Manage = fn(&mut dyn ScriptLibrary, Args<'_>, &mut crate::protocol::reply::Reply) -> Ran;
 
@@ -109,6 +114,8 @@ pub enum Exec {
     Everywhere {
         /// Whether parts change anything.
         changes: bool,
+        /// Whether these words change where keys are: then everything stands still meanwhile, no database has keys, and nobody waits for one.
+        reroutes: fn(Args<'_>) -> bool,
         /// Runs on each shard.
         part: fn(&mut dyn Local, Args<'_>) -> Result<Part, Error>,
         /// Writes the reply from the parts, in shard order.

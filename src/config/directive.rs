@@ -10,6 +10,8 @@ pub enum Changes {
     AtRunTime,
     /// At start; by CONFIG SET only where `enable-protected-configs` allows it.
     Protected,
+    /// At start; by CONFIG SET while there are no keys.
+    WhileEmpty,
     /// At start only.
     AtStart,
 }
@@ -86,6 +88,12 @@ impl Directive {
     /// It cannot be changed at run time.
     pub const fn at_start(mut self) -> Self {
         self.changes = Changes::AtStart;
+        self
+    }
+
+    /// It can be changed at run time only while there are no keys.
+    pub const fn while_empty(mut self) -> Self {
+        self.changes = Changes::WhileEmpty;
         self
     }
 

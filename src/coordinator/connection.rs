@@ -57,6 +57,8 @@ pub struct Gather {
     pub left: usize,
     /// What they are for.
     pub purpose: Purpose,
+    /// Whether what is watched is elsewhere since.
+    pub outdated: bool,
 }
 
 /// What a gathering is for.

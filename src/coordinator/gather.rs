@@ -37,6 +37,7 @@ impl Node {
                 args: OwnedArgs::from(args),
                 parts,
             },
+            outdated: false,
         })
     }
 
@@ -47,6 +48,11 @@ impl Node {
         command: &'static Command,
         args: Args<'_>,
     ) {
+        if let Exec::Everywhere { reroutes, .. } = command.exec
+            && reroutes(args)
+        {
+            return self.start_rerouting(id, conn, command, args);
+        }
         let origin = conn.asker(self.shard.id, id).origin;
         conn.flow = Flow::Gathering(self.ask_everywhere(origin, command, args));
     }
@@ -57,6 +63,7 @@ impl Node {
             unreachable!("only such commands are sent everywhere")
         };
         let limit_before = self.shard.config.maxmemory_bytes;
+        let affinity_before = self.shard.config.affinity.clone();
         let part = part(
             &mut Here {
                 node: self,
@@ -66,6 +73,9 @@ impl Node {
         );
         if self.shard.config.maxmemory_bytes != limit_before {
             self.evict_while_over_limit();
+        }
+        if self.shard.config.affinity != affinity_before {
+            self.reroute();
         }
         let Origin { shard, conn, client } = origin;
         self.out.reply(
@@ -79,6 +89,9 @@ impl Node {
     }
 
     pub(super) fn note_part(&mut self, from: ShardId, id: ConnId, client: ClientId, part: Result<Part, Error>) {
+        if let Some(tx) = self.rerouting_of(client) {
+            return self.note_part_of_block(tx, from, part);
+        }
         let Some(mut conn) = self.take_client(id, client) else {
             return;
         };
@@ -128,15 +141,21 @@ impl Node {
         self.put_conn(id, conn);
     }
 
-    /// Versions of watched keys have come; false when the client is gone.
+    /// Versions of watched keys have come; false when they are of no use, since the client is gone or the keys are elsewhere now.
     pub(super) fn note_watched(&mut self, id: ConnId, client: ClientId, watched: &[Watched]) -> bool {
         let Some(mut conn) = self.take_client(id, client) else {
             return false;
         };
+        let outdated = matches!(&conn.flow, Flow::Gathering(gather) if gather.outdated);
+        let before = conn.session.watched.len();
         conn.session.watched.extend_from_slice(watched);
+        if outdated {
+            let new = &mut conn.session.watched[before..];
+            new.iter_mut().for_each(|watched| watched.version = Watched::UNSEEN);
+        }
         self.put_conn(id, conn);
         self.gathered(id, client, |purpose| matches!(purpose, Purpose::Watch));
-        true
+        !outdated
     }
 }
 

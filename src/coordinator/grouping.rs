@@ -318,7 +318,13 @@ impl Node {
                 conn.flow = Flow::Ready;
                 conn.unread(&members.bytes[members.others..]);
                 let first = &members.commands[0];
-                self.forward(id, &mut conn, shard, first.command, members.args(first));
+                match self.target(first.command, members.args(first)) {
+                    Target::One(target) if target == shard => {
+                        self.forward(id, &mut conn, shard, first.command, members.args(first));
+                    }
+                    // Other affinity rules hold since.
+                    _ => self.refuse(&mut conn, members.args(first), &super::rerouting::TRY_AGAIN),
+                }
                 self.process_input(id, &mut conn);
             }
             self.put_conn(id, conn);

@@ -106,6 +106,8 @@ impl Node {
             Message::Noted { conn, client } => {
                 self.gathered(conn, client, |purpose| matches!(purpose, Purpose::Subscribe))
             }
+            Message::Rerouted => self.outdated[from.index()] -= 1,
+            request if self.outdated[from.index()] > 0 => self.refuse_outdated(batch, request),
             request => {
                 self.shard.request(batch, request, &mut self.out);
                 self.tell_listeners(None);

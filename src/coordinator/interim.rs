@@ -83,7 +83,7 @@ impl StandIn {
 /// A node's side of it.
 pub(super) struct Interim {
     shared: Arc<Shared>,
-    router: Arc<Router>,
+    router: RefCell<Arc<Router>>,
     places: Places,
     underway: Underway,
     desk: Rc<Desk>,
@@ -103,7 +103,7 @@ impl Interim {
     ) -> Rc<Self> {
         Rc::new(Interim {
             shared,
-            router,
+            router: RefCell::new(router),
             places,
             underway,
             desk,
@@ -113,6 +113,11 @@ impl Interim {
         })
     }
 
+    /// From now on keys are where `router` tells.
+    pub fn route_by(&self, router: Arc<Router>) {
+        self.router.replace(router);
+    }
+
     pub fn meet(&self, runtime: Rc<dyn Runtime>) {
         self.runtime.replace(Some(runtime));
     }
@@ -120,13 +125,13 @@ impl Interim {
     fn begin(&self, shard: ShardId, config: &Config, now: Now) -> Box<Node> {
         let setup = NodeSetup {
             shard,
-            shards: self.router.shards(),
+            shards: self.router.borrow().shards(),
             config: config.clone(),
             now,
             seed: 0,
             shared: self.shared.clone(),
         };
-        let (router, places) = (self.router.clone(), self.places.clone());
+        let (router, places) = (self.router.borrow().clone(), self.places.clone());
         let mut node = Box::new(Node::with_places(setup, router, places, self.underway.clone()));
         let error = self.shared.registry.slow.refusal(|other| other == shard);
         let error = error.expect("a script is slow when somebody stands in for its shard");

@@ -18,6 +18,7 @@ mod node;
 mod occupied;
 mod places;
 mod pubsub;
+mod rerouting;
 mod roamers;
 mod roaming;
 mod slow_clients;

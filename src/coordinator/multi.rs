@@ -71,6 +71,7 @@ impl Node {
         conn.flow = Flow::Gathering(Box::new(Gather {
             left,
             purpose: Purpose::Watch,
+            outdated: false,
         }));
     }
 
@@ -156,6 +157,9 @@ impl Node {
         let (mut simple, mut revocable, mut roams, mut many) = (true, true, false, false);
         for Queued { command, args } in queue {
             let keyed = matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) || command.roams();
+            if matches!(command.exec, Exec::Everywhere { reroutes, .. } if reroutes(args.as_args())) {
+                return Place::Transaction(None);
+            }
             roams |= command.roams();
             revocable &= keyed;
             simple &= keyed && !command.flags.has(Flags::PUBSUB);

@@ -155,6 +155,8 @@ pub struct Node {
     /// How many messages this core has sent to itself that have not arrived.
     pub(super) messages_to_self: usize,
     pub(super) roamers: Roamers,
+    /// Of which shards requests are still to come that they have sent by other affinity rules than those in force here.
+    pub(super) outdated: Vec<i32>,
     pub(super) deadlines: BTreeSet<(u64, ConnId)>,
     pub(super) pause: Option<Pause>,
     pub(super) cron_due_us: u64,
@@ -217,6 +219,7 @@ impl Node {
             listeners: Listeners::default(),
             messages_to_self: 0,
             roamers: Roamers::default(),
+            outdated: vec![0; usize::from(setup.shards)],
             deadlines: BTreeSet::new(),
             pause: None,
             cron_due_us: setup.now.mono_us,

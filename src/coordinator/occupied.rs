@@ -180,14 +180,14 @@ impl Node {
         }
         self.forget_watched(watched);
         match &tx.work {
-            Work::Command { .. } => tx.reply.error_bytes(&error.line()),
-            Work::Block { .. } => tx.reply.error_bytes(&error.aborts_exec()),
+            Work::Block { .. } if !tx.is_single => tx.reply.error_bytes(&error.aborts_exec()),
+            _ => tx.reply.error_bytes(&error.line()),
         }
         self.counters.errors += 1;
         self.answer(*tx);
     }
 
-    fn forget_watched(&mut self, watched: Vec<Watched>) {
+    pub(super) fn forget_watched(&mut self, watched: Vec<Watched>) {
         for (shard, watched) in self.by_shard(watched) {
             self.out.request(shard, Message::Unwatch(Box::new(watched)));
         }

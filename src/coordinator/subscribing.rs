@@ -42,6 +42,7 @@ impl Node {
             conn.flow = Flow::Gathering(Box::new(Gather {
                 left,
                 purpose: Purpose::Subscribe,
+                outdated: false,
             }));
         }
     }

@@ -92,6 +92,10 @@ pub(super) struct Tx {
     pub(super) lent: Vec<(ShardId, Vec<Box<[u8]>>)>,
     /// How often its script has begun so far and then lacked something.
     pub(super) attempts: u32,
+    /// Its block is one command that was not in MULTI.
+    pub(super) is_single: bool,
+    /// It is changing where keys are, and must see the end of that.
+    pub(super) reroutes: bool,
 }
 
 impl Work {
@@ -153,6 +157,8 @@ impl Tx {
             homebound: Vec::new(),
             lent: Vec::new(),
             attempts: 0,
+            is_single: false,
+            reroutes: false,
         })
     }
 }
@@ -338,7 +344,9 @@ impl Node {
                 self.finish(tx, attempt);
             }
             Work::Block { queue, .. } if tx.unchanged => {
-                tx.reply.array(queue.len());
+                if !tx.is_single {
+                    tx.reply.array(queue.len());
+                }
                 self.go_on(tx);
             }
             Work::Block { .. } => {
@@ -354,7 +362,14 @@ impl Node {
             let Queued { command, args } = queued;
             let args = args.as_args();
             match command.exec {
-                Exec::Everywhere { .. } => {
+                Exec::Everywhere { reroutes, .. } => {
+                    if reroutes(args)
+                        && let Some(reason) = self.forbids_rerouting(&mut tx)
+                    {
+                        tx.reply.error_bytes(&reason.line());
+                        continue;
+                    }
+                    tx.reroutes = reroutes(args);
                     tx.gather = Some(self.ask_everywhere(tx.asker.origin, command, args));
                     self.underway.transactions().insert(tx.id, tx);
                     return;
@@ -392,7 +407,9 @@ impl Node {
     /// The client has left: what it asked for still happens, but no answer of other shards can reach it any more.
     pub(super) fn forget_client(&mut self, id: TxId) {
         let mut transactions = self.underway.transactions();
-        let asks = transactions.get_mut(&id).is_some_and(|tx| tx.gather.take().is_some());
+        let asks = transactions
+            .get_mut(&id)
+            .is_some_and(|tx| !tx.reroutes && tx.gather.take().is_some());
         let tx = if asks { transactions.remove(&id) } else { None };
         drop(transactions);
         if let Some(tx) = tx {

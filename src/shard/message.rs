@@ -217,6 +217,8 @@ pub enum Message {
     Publish(Arc<Publication>),
     /// A line for the receiver's MONITOR clients.
     Feed(Arc<[u8]>),
+    /// What the sender asks from now on, it asks by the affinity rules of this moment.
+    Rerouted,
     /// The memory limit is exceeded and the sender has nothing that may go: evict.
     MakeRoom,
     /// A script has run over what was lent to `tx` for longer than clients are made to wait: refuse who waits for that. Travels with the replies.
@@ -288,6 +290,7 @@ impl Message {
                 | Message::Everywhere { .. }
                 | Message::Subscription(_)
                 | Message::MakeRoom
+                | Message::Rerouted
         )
     }
 }

@@ -169,6 +169,11 @@ impl Shard {
         }
     }
 
+    /// From now on keys are where `router` tells.
+    pub fn route_by(&mut self, router: Arc<Router>) {
+        self.router = router;
+    }
+
     /// The keyspace, unless a transaction holds all of it.
     pub fn keyspace(&mut self) -> Option<&mut Keyspace> {
         self.keyspace.as_deref_mut()

@@ -21,7 +21,6 @@ TEXTS = [
     ("redis.call('SELECT', 1) redis.call('SET', 's1', 'one') return redis.call('GET', 's1')", 0),
     ("return redis.call('BLPOP', 'l1', 0)", 0),
     ("return redis.call('PUBLISH', 'channel', ARGV[1])", 0),
-    ("return redis.call('DBSIZE')", 0),
     ("return {redis.call('EXISTS', 's1', 's2', 'l1', 'l2', 'z1', 'h1', 'x1')}", 0),
 ]
 
@@ -48,7 +47,7 @@ def _block(rng):
             lines.append("A: UNWATCH")
     waits = rng.random() < 0.25
     if waits:
-        lines.append(f"D? {rng.choice(['BLPOP l1 {t}l 0', 'BRPOP l2 0', 'BLMOVE l1 d RIGHT LEFT 0', 'BZPOPMIN z1 0', 'XREAD BLOCK 0 STREAMS x1 $'])}")
+        lines.append(f"D? {rng.choice(['BLPOP l1 0', 'BLPOP {t}l 0', 'BRPOP l2 0', 'BLMOVE l1 d RIGHT LEFT 0', 'BZPOPMIN z1 0', 'XREAD BLOCK 0 STREAMS x1 $'])}")
     lines.append("A: MULTI")
     for _ in range(rng.choice([0, 1, 2, 3, 5, 8])):
         lines.append(f"A: {_queued(rng)}")
@@ -86,7 +85,7 @@ def _queued(rng):
         [f"RPUSH {items} {item}", f"LPUSH {items} {item} {item}", f"LPOP {items}", f"RPOP {items} 2", f"LRANGE {items} 0 -1", "LMOVE l1 l2 LEFT RIGHT", "RPOPLPUSH l2 {t}l", f"LMPOP 2 l1 l2 LEFT COUNT 2"],
         [f"ZADD z1 {item} m{item}", "ZPOPMIN z1", "ZRANGE z1 0 -1 WITHSCORES", f"HSET h1 f{item} v", "HLEN h1", "HGET h1 f1", f"XADD x1 {100 + item}-* f v", "XLEN x1", "XREAD STREAMS x1 0"],
         ["BLPOP l1 l2 0", "BRPOP {t}l 0", "BLMOVE l1 l2 LEFT LEFT 0", "BZPOPMIN z1 0", "BLMPOP 0 2 l1 l2 LEFT", "XREAD BLOCK 0 STREAMS x1 $", "BLPOP l1 -1", "BLPOP l1 x", "BRPOPLPUSH l1 l2 0", "WAIT 0 10"],
-        ["SELECT 0", "SELECT 1", "SELECT 99", "SWAPDB 0 1", "FLUSHDB", "FLUSHALL", f"MOVE {key} 1", f"COPY {key} {text} DB 1 REPLACE", "DBSIZE", "UNWATCH"],
+        ["SELECT 0", "SELECT 1", "SELECT 99", "SWAPDB 0 1", "FLUSHDB", "FLUSHALL", f"MOVE {key} 1", f"COPY {key} {text} DB 1 REPLACE", "UNWATCH"],
         [f"PUBLISH channel m{item}", "PUBLISH nobody m", "SPUBLISH channel m", "SUBSCRIBE mine", "UNSUBSCRIBE mine", "PSUBSCRIBE m*", "PUNSUBSCRIBE", "PUBLISH mine m", "PUBSUB NUMSUB channel", "SSUBSCRIBE s"],
         [f"CLIENT SETNAME n{item}", "CLIENT GETNAME", "CLIENT NO-TOUCH ON", "CLIENT SETNAME 'a b'", "PING", "ECHO x", "HELLO 2", "HELLO 3", "HELLO 9", "CLIENT TRACKINGINFO", "COMMAND COUNT x", "AUTH x"],
         [f"CONFIG SET hash-max-listpack-entries {64 + item}", "CONFIG GET hash-max-listpack-entries", "CONFIG SET nosuch 1", "CONFIG SET maxmemory-samples x", "OBJECT ENCODING h1", "OBJECT FREQ h1", "CONFIG HELP x", "SCRIPT EXISTS x"],

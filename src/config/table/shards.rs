@@ -11,7 +11,7 @@ pub const DIRECTIVES: &[Directive] = &[
         Kind::Words(64, "Too many affinity rules."),
         field!(affinity),
     )
-    .at_start(),
+    .while_empty(),
     Directive::live("metrics-port", Kind::Integer(0, 65_535), field!(metrics_port)).at_start(),
     Directive::live("move-connections", Kind::Bool, field!(move_connections)),
     Directive::live("pin-cores", Kind::Bool, field!(pin_cores)).at_start(),

@@ -3,6 +3,7 @@
 use crate::base::glob;
 use crate::command::session::SessionContext;
 use crate::command::{Arg, Args, Arity, Command, Error, Exec, Flags, Group, Local, Part, Ran, syntax};
+use crate::config::affinity::Affinity;
 use crate::config::{self, Changes, Config, Directive, Toggle};
 use crate::protocol::reply::Reply;
 
@@ -41,6 +42,7 @@ const SUBCOMMANDS: &[Command] = &[
         .tips(TO_ALL)
         .run(Exec::Everywhere {
             changes: true,
+            reroutes: crate::command::exec::reroutes_nothing,
             part: resetstat_part,
             combine: ok,
         }),
@@ -60,6 +62,7 @@ const SUBCOMMANDS: &[Command] = &[
         .history(&[("7.0.0", "Takes several directives.")])
         .run(Exec::Everywhere {
             changes: true,
+            reroutes,
             part: set_part,
             combine: ok,
         }),
@@ -129,6 +132,17 @@ fn set_part(local: &mut dyn Local, args: Args<'_>) -> Result<Part, Error> {
     Ok(Part::default())
 }
 
+/// Whether a directive is set that tells where keys are.
+fn reroutes(args: Args<'_>) -> bool {
+    let named = args
+        .from(2)
+        .step_by(2)
+        .filter_map(|word| config::find(std::str::from_utf8(word).ok()?));
+    named
+        .into_iter()
+        .any(|directive| directive.changes == Changes::WhileEmpty)
+}
+
 /// The configuration with the changes that the words ask for.
 fn changed(config: &Config, args: Args<'_>) -> Result<Config, Error> {
     if !args.len().is_multiple_of(2) {
@@ -143,6 +157,9 @@ fn changed(config: &Config, args: Args<'_>) -> Result<Config, Error> {
             .0
             .set_text(&mut changed, value)
             .map_err(|error| refused(&error))?;
+        if directive.0.changes == Changes::WhileEmpty {
+            Affinity::new(&changed.affinity).map_err(|error| refused(&error))?;
+        }
     }
     Ok(changed)
 }

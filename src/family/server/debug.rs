@@ -54,6 +54,7 @@ const SUBCOMMANDS: &[Command] = &[
     .args(&[Arg::integer("on")])
     .run(Exec::Everywhere {
         changes: true,
+        reroutes: crate::command::exec::reroutes_nothing,
         part: set_active_expire,
         combine: ok,
     }),
@@ -65,6 +66,7 @@ const SUBCOMMANDS: &[Command] = &[
     .args(&[Arg::double("seconds")])
     .run(Exec::Everywhere {
         changes: true,
+        reroutes: crate::command::exec::reroutes_nothing,
         part: sleep,
         combine: ok,
     }),

@@ -32,6 +32,7 @@ const SUBCOMMANDS: &[Command] = &[
         .tips(TOLD)
         .run(Exec::Everywhere {
             changes: false,
+            reroutes: crate::command::exec::reroutes_nothing,
             part: |local, _| Ok(Facts::part(local)),
             combine: |parts, _, reply| doctor(&Facts::new(parts), reply),
         }),
@@ -52,6 +53,7 @@ const SUBCOMMANDS: &[Command] = &[
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .run(Exec::Everywhere {
             changes: true,
+            reroutes: crate::command::exec::reroutes_nothing,
             part: |local, _| {
                 local.purge_memory();
                 Ok(Part::default())
@@ -64,6 +66,7 @@ const SUBCOMMANDS: &[Command] = &[
         .tips(TOLD)
         .run(Exec::Everywhere {
             changes: false,
+            reroutes: crate::command::exec::reroutes_nothing,
             part: |local, _| Ok(Facts::part(local)),
             combine: |parts, _, reply| stats(&Facts::new(parts), reply),
         }),

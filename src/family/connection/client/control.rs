@@ -21,6 +21,7 @@ pub const KILL: Command = sub("KILL", "Closes connections.")
     )])
     .run(Exec::Everywhere {
         changes: true,
+        reroutes: crate::command::exec::reroutes_nothing,
         part: kill_part,
         combine: kill_combine,
     });
@@ -109,6 +110,7 @@ pub const PAUSE: Command = sub("PAUSE", "Holds commands back for a time.")
     .history(&[("6.2.0", "Takes a mode.")])
     .run(Exec::Everywhere {
         changes: true,
+        reroutes: crate::command::exec::reroutes_nothing,
         part: pause_part,
         combine: ok,
     });
@@ -128,6 +130,7 @@ pub const UNBLOCK: Command = sub("UNBLOCK", "Ends the waiting of a blocked clien
     ])
     .run(Exec::Everywhere {
         changes: true,
+        reroutes: crate::command::exec::reroutes_nothing,
         part: unblock_part,
         combine: unblock_combine,
     });
@@ -139,6 +142,7 @@ pub const UNPAUSE: Command = sub("UNPAUSE", "Ends a pause.")
     .flags(OPERATOR)
     .run(Exec::Everywhere {
         changes: true,
+        reroutes: crate::command::exec::reroutes_nothing,
         part: unpause_part,
         combine: ok,
     });

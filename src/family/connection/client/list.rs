@@ -87,6 +87,7 @@ pub const LIST: Command = sub("LIST", "Tells about open connections.")
     .tips(&["nondeterministic_output"])
     .run(Exec::Everywhere {
         changes: false,
+        reroutes: crate::command::exec::reroutes_nothing,
         part: list_part,
         combine: list_combine,
     });

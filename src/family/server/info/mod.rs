@@ -24,6 +24,7 @@ pub const COMMANDS: &[Command] = &[
         .history(&[("7.0.0", "Takes several sections.")])
         .run(Exec::Everywhere {
             changes: false,
+            reroutes: crate::command::exec::reroutes_nothing,
             part: |local, _| Ok(Facts::part(local)),
             combine,
         }),
