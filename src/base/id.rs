@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One core's part of the keyspace; `0..shards`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u16);
 
 impl ShardId {
@@ -44,7 +44,7 @@ impl fmt::Display for ClientId {
 }
 
 /// A connection's place on its shard, chosen by the runtime; reused after the connection is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId(pub u32);
 
 impl ConnId {
@@ -52,6 +52,17 @@ impl ConnId {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+}
+
+/// A connection as other shards name it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The shard that serves the connection.
+    pub shard: ShardId,
+    /// Its place there.
+    pub conn: ConnId,
+    /// The client, since places are reused.
+    pub client: ClientId,
 }
 
 /// A transaction that holds keys of several shards: unique within a process.

@@ -1,7 +1,7 @@
 //! What a run of commands did to the keyspace, for those who must hear of it: watchers, waiters, notifications, the log.
 
 use crate::base::hash::table_hash;
-use crate::base::id::DbIndex;
+use crate::base::id::{DbIndex, Origin};
 
 use super::subscriptions::Shards;
 use crate::config::NotifyEvents;
@@ -47,6 +47,10 @@ pub struct Change {
     pub event: &'static str,
     /// Whether the value changed (not only an event to tell).
     pub modified: bool,
+    /// Nothing changed: a client that tracks what it reads has read the key, or found that it is not there.
+    pub read: bool,
+    /// Whose command did it; nobody's when the server did it by itself.
+    pub by: Origin,
 }
 
 const BUCKETS: usize = 4096;
@@ -57,6 +61,8 @@ pub struct Interest {
     counts: Box<[u16; BUCKETS]>,
     total: usize,
     everything: bool,
+    /// Until what has been recorded is looked at.
+    everything_for_now: bool,
 }
 
 impl Default for Interest {
@@ -65,6 +71,7 @@ impl Default for Interest {
             counts: Box::new([0; BUCKETS]),
             total: 0,
             everything: false,
+            everything_for_now: false,
         }
     }
 }
@@ -98,8 +105,13 @@ impl Interest {
         self.everything = everything;
     }
 
+    /// What was recorded has been looked at: whoever wants to hear of a key has said so.
+    pub fn is_up_to_date(&mut self) {
+        self.everything_for_now = false;
+    }
+
     fn wants(&self, key: &[u8]) -> bool {
-        self.everything || self.total > 0 && self.counts[Self::bucket(key)] > 0
+        self.everything || self.everything_for_now || self.total > 0 && self.counts[Self::bucket(key)] > 0
     }
 }
 
@@ -145,6 +157,8 @@ pub struct Effects {
     pub interest: Interest,
     /// The recorded changes, in order.
     pub changes: Vec<Change>,
+    /// Whose command runs; nobody's while the server works by itself.
+    pub by: Origin,
     /// How many changes were made, recorded or not (Valkey's `dirty`).
     pub dirty: u64,
     /// Which events are told.
@@ -192,6 +206,26 @@ impl Effects {
         }
     }
 
+    /// Records that a client which tracks what it reads has read `key`. It must hear of what changes in the same go, before that is looked at.
+    #[cold]
+    pub fn read(&mut self, db: DbIndex, key: &[u8]) {
+        self.interest.everything_for_now = true;
+        self.changes.push(Change {
+            db,
+            key: key.into(),
+            class: Class::Generic,
+            event: "",
+            modified: false,
+            read: true,
+            by: self.by,
+        });
+    }
+
+    /// Databases are emptied, of which all clients will hear: what they have read before does not matter any more.
+    pub fn forget_reads(&mut self) {
+        self.changes.retain(|change| !change.read);
+    }
+
     /// Records that a command which only reads has found no key.
     pub fn missed(&mut self, db: DbIndex, key: &[u8]) {
         self.misses += 1;
@@ -217,6 +251,8 @@ impl Effects {
                 class,
                 event,
                 modified,
+                read: false,
+                by: self.by,
             });
         }
     }

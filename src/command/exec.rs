@@ -67,6 +67,8 @@ pub enum Control {
     Subscribe(Topic),
     /// UNSUBSCRIBE, PUNSUBSCRIBE.
     Unsubscribe(Topic),
+    /// CLIENT TRACKING.
+    Tracking,
     /// SHUTDOWN.
     Shutdown,
 }

@@ -18,6 +18,7 @@ pub mod session;
 pub mod spec;
 pub mod subscriptions;
 pub mod syntax;
+pub mod tracking;
 pub mod waiting;
 
 pub use args::{Args, Span};
@@ -35,3 +36,4 @@ pub use script_library::ScriptLibrary;
 pub use session::Session;
 pub use spec::{Acl, Arg, ArgKind, Arity, Command, Flags, Group, Guard, Ran};
 pub use subscriptions::{Shards, Subscriptions, Topic};
+pub use tracking::Tracking;

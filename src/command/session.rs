@@ -10,6 +10,7 @@ use crate::protocol::reply::{Reply, Resp};
 
 use super::spec::Command;
 use super::subscriptions::Topic;
+use super::tracking::Tracking;
 
 /// Which replies the client wants (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +93,10 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// MONITOR.
     pub monitor: bool,
+    /// CLIENT TRACKING.
+    pub tracking: Option<Box<Tracking>>,
+    /// Whether shards may remember where it is: it has tracked what it read.
+    pub has_tracked: bool,
     /// Between MULTI and EXEC.
     pub multi: Option<Box<Multi>>,
     /// WATCH.
@@ -143,6 +148,8 @@ impl Session {
             no_touch: false,
             reply_mode: ReplyMode::On,
             monitor: false,
+            tracking: None,
+            has_tracked: false,
             multi: None,
             watched: Vec::new(),
             channels: HashSet::new(),
@@ -167,7 +174,7 @@ impl Session {
             Topic::Channel => &mut self.channels,
             Topic::Pattern => &mut self.patterns,
             Topic::ShardChannel => &mut self.shard_channels,
-            Topic::Monitor => unreachable!("monitors listen to no name"),
+            Topic::Prefix | Topic::Monitor => unreachable!("only channels are subscribed to"),
         }
     }
 

@@ -433,6 +433,8 @@ pub struct Command {
     pub history: &'static [(&'static str, &'static str)],
     /// Allowed while a RESP2 connection has subscriptions.
     pub for_subscribers: bool,
+    /// What CLIENT CACHING has said still holds for the command after it.
+    pub keeps_caching: bool,
     /// Where and how it runs.
     pub exec: Exec,
     /// Subcommands of a container.
@@ -470,6 +472,7 @@ impl Command {
             deprecated: None,
             history: &[],
             for_subscribers: false,
+            keeps_caching: false,
             exec: Exec::Container,
             subcommands: &[],
             system: false,
@@ -581,6 +584,12 @@ impl Command {
     /// Allowed while a RESP2 connection has subscriptions.
     pub const fn for_subscribers(mut self) -> Self {
         self.for_subscribers = true;
+        self
+    }
+
+    /// What CLIENT CACHING has said still holds for the command after it.
+    pub const fn keeps_caching(mut self) -> Self {
+        self.keeps_caching = true;
         self
     }
 

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::base::id::ShardId;
 use crate::base::patterns::Patterns;
+use crate::base::prefixes::Prefixes;
 
 /// What a subscription is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,12 +16,14 @@ pub enum Topic {
     Pattern,
     /// A channel of SPUBLISH.
     ShardChannel,
+    /// Changes of keys with a prefix (CLIENT TRACKING BCAST).
+    Prefix,
     /// Every command that is run (MONITOR).
     Monitor,
 }
 
 /// How many subscribers each shard has, shards without any left out.
-type Counts = SmallVec<[(ShardId, u32); 2]>;
+pub type Counts = SmallVec<[(ShardId, u32); 2]>;
 
 /// Some shards.
 pub type Shards = SmallVec<[ShardId; 4]>;
@@ -31,6 +34,7 @@ pub struct Subscriptions {
     channels: HashMap<Box<[u8]>, Counts>,
     patterns: Patterns<Counts>,
     shard_channels: HashMap<Box<[u8]>, Counts>,
+    prefixes: Prefixes<Counts>,
     monitors: Counts,
 }
 
@@ -41,6 +45,7 @@ impl Subscriptions {
             Topic::Channel => self.channels.entry(name.into()).or_default(),
             Topic::Pattern => self.patterns.entry(name),
             Topic::ShardChannel => self.shard_channels.entry(name.into()).or_default(),
+            Topic::Prefix => self.prefixes.entry(name),
             Topic::Monitor => &mut self.monitors,
         };
         match counts.iter_mut().find(|(at, _)| *at == shard) {
@@ -55,6 +60,7 @@ impl Subscriptions {
             Topic::Channel => self.channels.get_mut(name),
             Topic::Pattern => self.patterns.get_mut(name),
             Topic::ShardChannel => self.shard_channels.get_mut(name),
+            Topic::Prefix => self.prefixes.get_mut(name),
             Topic::Monitor => return remove_one(&mut self.monitors, shard),
         };
         let Some(counts) = counts else { return };
@@ -65,6 +71,7 @@ impl Subscriptions {
         match topic {
             Topic::Pattern => self.patterns.remove(name),
             Topic::ShardChannel => drop(self.shard_channels.remove(name)),
+            Topic::Prefix => self.prefixes.remove(name),
             _ => drop(self.channels.remove(name)),
         }
     }
@@ -104,6 +111,17 @@ impl Subscriptions {
     #[inline]
     pub fn is_unmonitored(&self) -> bool {
         self.monitors.is_empty()
+    }
+
+    /// The prefixes of keys that clients have asked about.
+    pub fn prefixes(&self) -> &Prefixes<Counts> {
+        &self.prefixes
+    }
+
+    /// The shards with clients that have asked about `prefix`.
+    pub fn prefix_audience(&self, prefix: &[u8]) -> Shards {
+        let counts = self.prefixes.get(prefix);
+        counts.into_iter().flatten().map(|(shard, _)| *shard).collect()
     }
 
     fn named(&self, topic: Topic) -> &HashMap<Box<[u8]>, Counts> {

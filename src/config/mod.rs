@@ -87,6 +87,8 @@ pub struct Config {
     pub lfu_log_factor: u32,
     /// Minutes after which the LFU counter goes down by one; 0: never.
     pub lfu_decay_time_min: u32,
+    /// Keys up to which it is remembered who has read them (CLIENT TRACKING); 0: no limit.
+    pub tracking_table_max_keys: usize,
     /// Which keyspace events are published.
     pub notify_keyspace_events: NotifyEvents,
     /// How much is logged.
@@ -177,6 +179,7 @@ impl Default for Config {
             maxmemory_eviction_tenacity: 10,
             lfu_log_factor: 10,
             lfu_decay_time_min: 1,
+            tracking_table_max_keys: 1_000_000,
             notify_keyspace_events: NotifyEvents::default(),
             loglevel: LogLevel::Notice,
             logfile: String::new(),

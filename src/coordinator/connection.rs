@@ -73,6 +73,8 @@ pub enum Purpose {
     Watch,
     /// A subscription must be known everywhere; its reply is written already.
     Subscribe,
+    /// Prefixes must be known everywhere, then `OK`.
+    Track,
 }
 
 /// Replies beyond so many bytes are sent even while more are expected.
@@ -110,6 +112,8 @@ pub struct Connection {
     pub is_cut_off: bool,
     /// What it waits for.
     pub flow: Flow,
+    /// How many shards are to confirm what a command of its transaction has told them.
+    pub confirmations_left: usize,
     /// Whether the runtime knows that there is something to send.
     pub flush_announced: bool,
     /// Whether the runtime was asked not to read.
@@ -145,6 +149,7 @@ impl Connection {
             over_limit_since_us: None,
             is_cut_off: false,
             flow: Flow::Ready,
+            confirmations_left: 0,
             flush_announced: false,
             reading_paused: false,
             reply_bytes_of_late: REPLY_BYTES_ASSUMED,
@@ -168,6 +173,11 @@ impl Connection {
             resp: self.session.resp,
             no_touch: self.session.no_touch,
             scripted: false,
+            tracks: self
+                .session
+                .tracking
+                .as_ref()
+                .is_some_and(|tracking| tracking.takes_reads()),
         }
     }
 
@@ -177,9 +187,40 @@ impl Connection {
         if self.session.reply_mode != ReplyMode::On {
             self.suppress_reply(mark);
         }
+        self.finish_messages();
+    }
+
+    /// Nothing that messages would have to follow is under way any more.
+    #[inline]
+    pub fn finish_messages(&mut self) {
         if !self.own_messages.is_empty() {
             self.reply.raw(self.own_messages.bytes());
             self.own_messages.truncate(0);
+        }
+    }
+
+    /// Adds a message, which follows the reply to the command under way: the connection's own, or its transaction. A command that waits is
+    /// answered long after.
+    pub fn add_message(&mut self, is_current: bool, write: impl FnOnce(&mut Reply)) {
+        let follows = match self.flow {
+            Flow::Transaction(_) => true,
+            Flow::Blocked(_) => false,
+            _ => is_current,
+        };
+        let resp = self.session.resp;
+        if follows {
+            self.own_messages.set_resp(resp);
+            write(&mut self.own_messages);
+        } else {
+            self.reply.set_resp(resp);
+            write(&mut self.reply);
+        }
+    }
+
+    /// What CLIENT CACHING has said was for the command that is over.
+    pub fn end_caching(&mut self) {
+        if let Some(tracking) = &mut self.session.tracking {
+            tracking.caching = false;
         }
     }
 

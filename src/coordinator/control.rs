@@ -26,6 +26,7 @@ impl Node {
             Control::Monitor => self.start_monitor(id, conn),
             Control::Subscribe(topic) => self.subscribe(id, conn, topic, args),
             Control::Unsubscribe(topic) => self.unsubscribe(id, conn, topic, args),
+            Control::Tracking => self.track(id, conn, args),
             Control::Shutdown => self.shut_down(conn, args),
         }
     }
@@ -35,6 +36,7 @@ impl Node {
         conn.session.multi = None;
         self.unwatch(conn);
         self.leave_channels(id, conn);
+        self.stop_tracking(id, conn);
         let session = &mut conn.session;
         session.db = DbIndex(0);
         session.resp = Resp::V2;
@@ -68,6 +70,7 @@ impl Node {
         self.stop_blocking(id, &mut conn);
         self.unwatch(&mut conn);
         self.leave_channels(id, &mut conn);
+        self.stop_tracking(id, &mut conn);
         if let Flow::Transaction(tx) = conn.flow {
             self.forget_client(tx);
         }

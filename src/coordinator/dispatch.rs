@@ -127,6 +127,32 @@ impl Node {
     #[inline]
     fn dispatch(&mut self, id: ConnId, conn: &mut Connection, args: Args<'_>, following: &[u8]) -> Verdict {
         let admitted = self.admit(conn, args);
+        if conn.session.tracking.is_none() {
+            return self.dispatch_admitted(id, conn, admitted, args, following);
+        }
+        let keeps_caching = match &admitted {
+            Ok(command) => command.keeps_caching,
+            Err(error) => {
+                matches!(error, Error::Arity(_))
+                    && crate::catalog::find(args.at(0)).is_some_and(|command| command.keeps_caching)
+            }
+        };
+        let verdict = self.dispatch_admitted(id, conn, admitted, args, following);
+        if verdict != Verdict::NotYet && !keeps_caching && conn.session.multi.is_none() {
+            conn.end_caching();
+        }
+        verdict
+    }
+
+    #[inline]
+    fn dispatch_admitted(
+        &mut self,
+        id: ConnId,
+        conn: &mut Connection,
+        admitted: Result<&'static Command, Error>,
+        args: Args<'_>,
+        following: &[u8],
+    ) -> Verdict {
         if self.stand_in.is_some()
             && let Ok(command) = admitted
             && let Some(verdict) = self.restrict(conn, command, args)
@@ -448,9 +474,10 @@ impl Node {
             || !session.watched.is_empty()
             || session.is_subscriber()
             || session.monitor
+            || session.has_tracked
             || session.closing;
         conn.moves_to = None;
-        if !tied {
+        if !tied && self.shared.directory.begin_move(session.client) {
             conn.flow = Flow::Moving;
             self.events.push_back(super::node::Event::Move(id, to));
         }

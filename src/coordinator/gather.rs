@@ -64,6 +64,7 @@ impl Node {
         };
         let limit_before = self.shard.config.maxmemory_bytes;
         let affinity_before = self.shard.config.affinity.clone();
+        let keys_max_before = self.shard.config.tracking_table_max_keys;
         let part = part(
             &mut Here {
                 node: self,
@@ -76,6 +77,9 @@ impl Node {
         }
         if self.shard.config.affinity != affinity_before {
             self.reroute();
+        }
+        if self.shard.config.tracking_table_max_keys != keys_max_before {
+            self.shard.limit_tracking();
         }
         let Origin { shard, conn, client } = origin;
         self.out.reply(
@@ -125,13 +129,17 @@ impl Node {
         let Some(mut conn) = self.take_client(id, client) else {
             return;
         };
+        if let Flow::Transaction(tx) = conn.flow {
+            self.put_conn(id, conn);
+            return self.note_confirmation_of_block(tx);
+        }
         if let Flow::Gathering(gather) = &mut conn.flow
             && is_for(&gather.purpose)
         {
             gather.left -= 1;
             if gather.left == 0 {
                 let mark = conn.reply.len();
-                if matches!(gather.purpose, Purpose::Watch) {
+                if matches!(gather.purpose, Purpose::Watch | Purpose::Track) {
                     conn.reply.ok();
                 }
                 conn.finish_reply(mark);
@@ -284,13 +292,18 @@ impl Local for Here<'_> {
         out.extend(node.counters.fields());
         node.shard.scripts.tell(out);
         let effects = &node.shard.effects;
-        let (mut connected, mut blocked) = (0, 0);
+        let (mut connected, mut blocked, mut tracking) = (0, 0, 0);
         node.places.each(|_, conn| {
             connected += 1;
             blocked += i64::from(is_blocked(conn));
+            tracking += i64::from(conn.session.tracking.is_some());
         });
+        let (tracked_keys, tracked_items) = node.shard.tracking.totals();
         out.extend([
             ("connected_clients", connected),
+            ("tracking_clients", tracking),
+            ("tracking_total_keys", tracked_keys as i64),
+            ("tracking_total_items", tracked_items as i64),
             ("blocked_clients", blocked),
             ("expired_keys", effects.expired as i64),
             ("expired_fields", effects.expired_fields as i64),
@@ -308,6 +321,7 @@ impl Local for Here<'_> {
             let subscriptions = &node.shard.subscriptions;
             out.extend([
                 ("pubsub_channels", subscriptions.channels_len(Topic::Channel) as i64),
+                ("tracking_total_prefixes", subscriptions.prefixes().len() as i64),
                 ("pubsub_patterns", subscriptions.patterns_len() as i64),
                 (
                     "pubsubshard_channels",

@@ -183,6 +183,8 @@ impl Node {
     fn allows_groups(&self, conn: &Connection) -> bool {
         conn.session.multi.is_none()
             && conn.session.reply_mode == Default::default()
+            // What CLIENT CACHING says is for one command.
+            && conn.session.tracking.is_none()
             && self.pause.is_none()
             && self.shared.registry.slow.is_empty()
             && !self.shard.is_over_limit()

@@ -173,6 +173,7 @@ impl Node {
         let mark = conn.reply.len();
         conn.reply.raw(tx.reply.bytes());
         conn.finish_reply(mark);
+        conn.end_caching();
         if matches!(conn.flow, Flow::Closing) {
             self.put_conn(origin.conn, conn);
             self.answer_nobody(&tx);
@@ -196,6 +197,7 @@ impl Node {
         };
         let Waiter { command, claim, .. } = waiter;
         let deadline_us = tx.deadline_us;
+        conn.finish_messages();
         conn.session.blocked = true;
         conn.flow = Flow::Blocked(Box::new(Blocked {
             command,

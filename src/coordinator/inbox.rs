@@ -26,6 +26,14 @@ impl Node {
             while self.run_keyless() {
                 busy = true;
             }
+            if self.shard.tracking.has_news() {
+                busy = true;
+                self.tell_readers(None);
+            }
+            if !busy && self.shard.tracking.has_changed() {
+                busy = true;
+                self.tell_prefixes();
+            }
             if !busy {
                 return;
             }
@@ -63,6 +71,10 @@ impl Node {
             Message::Everywhere { origin, command, words } => self.run_part(origin, command, batch.args(words)),
             Message::Subscription(subscription) => self.note_subscription(from, *subscription),
             Message::Publish(publication) => self.receive_message(from, &publication),
+            Message::Invalidate(invalidate) => self.receive_invalidation(*invalidate),
+            Message::Redirected { conn, client, stale } => self.receive_redirected(conn, client, &stale),
+            Message::Broadcast(broadcast) => self.receive_broadcast(&broadcast),
+            Message::Flushed { told } => self.receive_flush(from, told),
             Message::Feed(line) => self.feed_monitors(&line),
             Message::MakeRoom => {
                 let more = self.shard.make_room_for_others(&mut self.out);
@@ -103,9 +115,9 @@ impl Node {
                 self.shard.note_occupied(tx, *error, &mut self.out);
                 self.tell_listeners(None);
             }
-            Message::Noted { conn, client } => {
-                self.gathered(conn, client, |purpose| matches!(purpose, Purpose::Subscribe))
-            }
+            Message::Noted { conn, client } => self.gathered(conn, client, |purpose| {
+                matches!(purpose, Purpose::Subscribe | Purpose::Track)
+            }),
             Message::Rerouted => self.outdated[from.index()] -= 1,
             request if self.outdated[from.index()] > 0 => self.refuse_outdated(batch, request),
             request => {

@@ -262,9 +262,13 @@ impl Node {
     #[cold]
     pub(super) fn restrict(&mut self, conn: &mut Connection, command: &Command, args: Args<'_>) -> Option<Verdict> {
         let session = &conn.session;
-        // Subscriptions are known only to the node itself.
-        let waits =
-            matches!(command.exec, Exec::Control(Control::Reset)) && (session.is_subscriber() || session.monitor);
+        // Subscriptions, and the prefixes of which clients hear, are known only to the node itself.
+        let hears = session
+            .tracking
+            .as_ref()
+            .is_some_and(|tracking| tracking.is_broadcast());
+        let waits = matches!(command.exec, Exec::Control(Control::Reset))
+            && (session.is_subscriber() || session.monitor || hears);
         if waits || !matches!(conn.flow, Flow::Ready) {
             return Some(Verdict::NotYet);
         }

@@ -9,14 +9,16 @@ use smallvec::SmallVec;
 
 use super::connection::{Connection, Flow};
 use super::counters::Counters;
+use super::directory::Directory;
 use super::grouping::Members;
 use super::interim::{Interim, Runtime, StandIn};
 use super::places::Places;
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
 use super::timers::Pause;
+use super::tracking::Flushes;
 use super::underway::Underway;
-use crate::base::id::{ClientId, ConnId, ShardId, TxId};
+use crate::base::id::{ClientId, ConnId, Origin, ShardId, TxId};
 use crate::base::time::Now;
 use crate::command::{Session, Text};
 use crate::config::Config;
@@ -68,6 +70,7 @@ pub struct Shared {
     pub(super) registry: Arc<Registry>,
     /// What all shards take.
     pub budget: Arc<Budget>,
+    pub(super) directory: Directory,
     clients: AtomicU64,
     transactions: AtomicU64,
     connected: AtomicUsize,
@@ -154,6 +157,7 @@ pub struct Node {
     pub(super) listeners: Listeners,
     /// How many messages this core has sent to itself that have not arrived.
     pub(super) messages_to_self: usize,
+    pub(super) flushes: Flushes,
     pub(super) roamers: Roamers,
     /// Of which shards requests are still to come that they have sent by other affinity rules than those in force here.
     pub(super) outdated: Vec<i32>,
@@ -218,6 +222,7 @@ impl Node {
             spare_members: Vec::new(),
             listeners: Listeners::default(),
             messages_to_self: 0,
+            flushes: Flushes::default(),
             roamers: Roamers::default(),
             outdated: vec![0; usize::from(setup.shards)],
             deadlines: BTreeSet::new(),
@@ -258,12 +263,18 @@ impl Node {
     /// A new connection.
     pub fn open(&mut self, conn: ConnId, peer: Peer) {
         let client = self.shared.next_client();
+        self.shared.directory.add(self.origin(conn, client));
         self.shared.connected.fetch_add(1, Ordering::Relaxed);
         self.counters.connections_received += 1;
         let authenticated = self.shard.config.requirepass.is_empty();
         let mut session = Session::new(client, peer.address, peer.local_address, authenticated, self.shard.now);
         session.local = peer.local;
         self.places.install(conn, Box::new(Connection::new(session)));
+    }
+
+    fn origin(&self, conn: ConnId, client: ClientId) -> Origin {
+        let shard = self.shard.id;
+        Origin { shard, conn, client }
     }
 
     /// Bytes that arrived; processed at once as far as possible, the rest is kept.
@@ -300,6 +311,7 @@ impl Node {
     pub fn closed(&mut self, id: ConnId) {
         let Some(conn) = self.take_conn(id) else { return };
         self.shared.connected.fetch_sub(1, Ordering::Relaxed);
+        self.shared.directory.remove(conn.session.client);
         if let Some(stand_in) = &mut self.stand_in {
             return stand_in.gone.push((id, conn));
         }
@@ -438,7 +450,11 @@ impl Node {
         conn.flush_announced = false;
         conn.reading_paused = false;
         conn.sending_bytes = 0;
+        let client = conn.session.client;
         self.places.install(id, conn);
+        for stale in self.shared.directory.end_move(self.origin(id, client)) {
+            self.receive_redirected(id, client, &stale);
+        }
         self.resumable.push_back(id);
         self.pump();
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::connection::{Connection, Flow};
+use super::connection::Connection;
 use super::node::Node;
 use crate::base::id::{ConnId, DbIndex, ShardId};
 use crate::base::patterns::Patterns;
@@ -18,6 +18,7 @@ pub(super) struct Listeners {
     channels: HashMap<Box<[u8]>, Vec<ConnId>>,
     patterns: Patterns<Vec<ConnId>>,
     shard_channels: HashMap<Box<[u8]>, Vec<ConnId>>,
+    prefixes: HashMap<Box<[u8]>, Vec<ConnId>>,
     pub(super) monitors: Vec<ConnId>,
 }
 
@@ -27,6 +28,7 @@ impl Listeners {
             Topic::Channel => self.channels.entry(name.into()).or_default(),
             Topic::Pattern => self.patterns.entry(name),
             Topic::ShardChannel => self.shard_channels.entry(name.into()).or_default(),
+            Topic::Prefix => self.prefixes.entry(name.into()).or_default(),
             Topic::Monitor => &mut self.monitors,
         };
         conns.push(conn);
@@ -37,6 +39,7 @@ impl Listeners {
             Topic::Channel => self.channels.get_mut(name),
             Topic::Pattern => self.patterns.get_mut(name),
             Topic::ShardChannel => self.shard_channels.get_mut(name),
+            Topic::Prefix => self.prefixes.get_mut(name),
             Topic::Monitor => return self.stop_monitor(conn),
         };
         let Some(conns) = conns else { return };
@@ -47,8 +50,14 @@ impl Listeners {
         match topic {
             Topic::Pattern => self.patterns.remove(name),
             Topic::ShardChannel => drop(self.shard_channels.remove(name)),
+            Topic::Prefix => drop(self.prefixes.remove(name)),
             _ => drop(self.channels.remove(name)),
         }
+    }
+
+    /// Who has asked about a prefix of keys.
+    pub(super) fn of_prefix(&self, prefix: &[u8]) -> Vec<ConnId> {
+        self.prefixes.get(prefix).cloned().unwrap_or_default()
     }
 
     pub(super) fn stop_monitor(&mut self, conn: ConnId) {
@@ -92,9 +101,12 @@ impl<F: Fn(&mut Reply)> Encoded<F> {
 impl Node {
     /// Sends what the commands that have just run have for listeners. Messages to the client itself follow its reply.
     #[inline]
-    pub(super) fn tell_listeners(&mut self, current: Option<Current<'_>>) {
+    pub(super) fn tell_listeners(&mut self, mut current: Option<Current<'_>>) {
         if !self.shard.effects.shown.is_empty() {
             self.show_called();
+        }
+        if self.shard.tracking.has_news() {
+            self.tell_readers(current.as_mut().map(|(id, conn)| (*id, &mut **conn)));
         }
         if !self.shard.effects.announcements.is_empty() {
             self.publish(current);
@@ -229,15 +241,12 @@ impl Node {
         bytes: impl FnOnce(Resp) -> &'b [u8],
     ) {
         if let Some((_, conn)) = current.filter(|(at, ..)| *at == id) {
-            return conn.own_messages.raw(bytes(conn.session.resp));
+            let resp = conn.session.resp;
+            return conn.add_message(true, |reply| reply.raw(bytes(resp)));
         }
         let Some(mut conn) = self.take_conn(id) else { return };
-        let bytes = bytes(conn.session.resp);
-        if matches!(conn.flow, Flow::Transaction(_)) {
-            conn.own_messages.raw(bytes);
-        } else {
-            conn.reply.raw(bytes);
-        }
+        let resp = conn.session.resp;
+        conn.add_message(false, |reply| reply.raw(bytes(resp)));
         self.put_conn(id, conn);
     }
 }

@@ -95,6 +95,8 @@ impl Node {
                 self.shard.unwatch(&watched);
             }
         }
+        // Where a key is now, nobody knows who has read it.
+        self.shard.note_flush();
         for shard in self.all_shards() {
             self.outdated[shard.index()] += 1;
             self.out.request(shard, Message::Rerouted);

@@ -14,7 +14,7 @@ fn verbs(topic: Topic) -> (&'static str, &'static str) {
         Topic::Channel => ("subscribe", "unsubscribe"),
         Topic::Pattern => ("psubscribe", "punsubscribe"),
         Topic::ShardChannel => ("ssubscribe", "sunsubscribe"),
-        Topic::Monitor => unreachable!("monitors listen to no name"),
+        Topic::Prefix | Topic::Monitor => unreachable!("only channels are subscribed to"),
     }
 }
 
@@ -44,6 +44,8 @@ impl Node {
                 purpose: Purpose::Subscribe,
                 outdated: false,
             }));
+        } else {
+            conn.confirmations_left = left;
         }
     }
 
@@ -78,7 +80,7 @@ impl Node {
         self.forget_names(id, conn, topic, left);
     }
 
-    fn forget_names(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Vec<Box<[u8]>>) {
+    pub(super) fn forget_names(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Vec<Box<[u8]>>) {
         names.iter().for_each(|name| self.listeners.leave(topic, name, id));
         self.tell_all(id, conn, topic, false, names);
     }
@@ -131,6 +133,9 @@ impl Node {
                 self.shard.subscriptions.leave(topic, name, shard);
             }
         }
+        // Any key may have one of the prefixes.
+        let everything = !self.shard.subscriptions.prefixes().is_empty();
+        self.shard.effects.interest.set_everything(everything);
     }
 
     pub(super) fn note_subscription(&mut self, from: ShardId, subscription: Subscription) {

@@ -31,6 +31,7 @@ impl Node {
         if self.cron_due_us <= now_us {
             let period_us = 1_000_000 / u64::from(self.shard.config.hz.clamp(1, 500));
             let more = self.shard.active_expire && self.shard.expire_due(EXPIRED_PER_CYCLE_MAX, &mut self.out);
+            self.shard.limit_tracking();
             self.tell_listeners(None);
             self.cron_due_us = now_us + if more { 1_000 } else { period_us };
             self.shard.look_at_the_time(&mut self.out);

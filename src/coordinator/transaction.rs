@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::connection::{Connection, Flow, Gather};
+use super::connection::{Connection, Flow, Gather, Purpose};
 use super::gather::{add_part, combine};
 use super::homecoming::take_of;
 use super::node::Node;
@@ -374,7 +374,13 @@ impl Node {
                     self.underway.transactions().insert(tx.id, tx);
                     return;
                 }
-                Exec::Session(_) | Exec::Control(_) => self.run_on_session(&mut tx, command, args),
+                Exec::Session(_) | Exec::Control(_) => {
+                    self.run_on_session(&mut tx, command, args);
+                    if tx.gather.is_some() {
+                        self.underway.transactions().insert(tx.id, tx);
+                        return;
+                    }
+                }
                 Exec::Blocking { timeout, .. } if timeout(args).is_err() => {
                     let error = timeout(args).expect_err("the timeout was just refused");
                     tx.reply.error_bytes(&error.line());
@@ -401,6 +407,23 @@ impl Node {
             let gather = tx.gather.take().expect("the last part was just added");
             combine(*gather, &mut tx.reply);
             self.go_on(tx);
+        }
+    }
+
+    /// A shard knows what a command of a block has told all of them.
+    pub(super) fn note_confirmation_of_block(&mut self, id: TxId) {
+        let Some(mut tx) = self.underway.transactions().remove(&id) else {
+            return;
+        };
+        let left = tx.gather.as_mut().map(|gather| {
+            gather.left -= 1;
+            gather.left
+        });
+        if left == Some(0) {
+            tx.gather = None;
+            self.go_on(tx);
+        } else {
+            self.underway.transactions().insert(id, tx);
         }
     }
 
@@ -439,8 +462,16 @@ impl Node {
             _ => unreachable!("only such commands run on the session"),
         }
         std::mem::swap(&mut conn.reply, &mut tx.reply);
-        tx.asker.db = conn.session.db;
-        tx.asker.resp = conn.session.resp;
+        tx.asker = conn.asker(self.shard.id, id);
+        let left = std::mem::take(&mut conn.confirmations_left);
+        if left > 0 {
+            let purpose = Purpose::Subscribe;
+            tx.gather = Some(Box::new(Gather {
+                left,
+                purpose,
+                outdated: false,
+            }));
+        }
         tx.reply.set_resp(conn.session.resp);
         conn.reply.set_resp(conn.session.resp);
         self.places.put(id, conn);

@@ -81,9 +81,7 @@ impl Keyspace {
     pub fn flush(&mut self, db: DbIndex) -> usize {
         let contents = self.dbs[db.index()].clear();
         let keys = contents.len();
-        if keys > 0 {
-            self.upheavals.push(Upheaval::Emptied(db, Box::new(contents)));
-        }
+        self.upheavals.push(Upheaval::Emptied(db, Box::new(contents)));
         keys
     }
 

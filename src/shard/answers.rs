@@ -2,15 +2,22 @@
 //! had been served in the command's own instant. Otherwise somebody who has seen the answer could act before the client is served, and be
 //! seen by it.
 
-use super::message::{Message, Origin, Outbox};
+use super::message::{Message, Origin, Outbox, Stale};
 use super::state::Shard;
-use crate::base::id::{ShardId, TxId};
+use super::tracking::invalidation;
+use crate::base::id::{ClientId, ShardId, TxId};
 use crate::protocol::request::Span;
 
 /// What is said once wake-ups are over.
 enum Answer {
     /// The reply of a command or an EXEC.
     Done { origin: Origin, reply: Vec<u8> },
+    /// To the client of an earlier answer, something in which has changed meanwhile.
+    Invalid {
+        reader: Origin,
+        key: Box<[u8]>,
+        by: ClientId,
+    },
     /// To a transaction, the keys of which have woken somebody.
     Settled { home: ShardId, tx: TxId },
 }
@@ -19,6 +26,8 @@ enum Answer {
 pub(super) struct Deferred {
     wakes: Vec<TxId>,
     answers: Vec<Answer>,
+    /// Databases were emptied meanwhile: those who cache what they read must not keep what the answers say.
+    pub(super) is_stale: bool,
 }
 
 impl Deferred {
@@ -55,6 +64,7 @@ impl Shard {
             None => self.deferred.push(Deferred {
                 wakes,
                 answers: vec![answer],
+                is_stale: false,
             }),
         }
     }
@@ -69,7 +79,12 @@ impl Shard {
             origin,
             reply: reply.to_vec(),
         }];
-        self.deferred.push(Deferred { wakes, answers });
+        let is_stale = false;
+        self.deferred.push(Deferred {
+            wakes,
+            answers,
+            is_stale,
+        });
         true
     }
 
@@ -82,8 +97,20 @@ impl Shard {
             self.deferred.push(Deferred {
                 wakes,
                 answers: vec![Answer::Settled { home, tx }],
+                is_stale: false,
             });
         }
+    }
+
+    /// Tells a reader what has changed behind its answer that waits, if one does.
+    pub(super) fn tell_after_answer(&mut self, reader: Origin, key: &[u8], by: ClientId) -> bool {
+        let mut waiting = self.deferred.iter_mut().rev();
+        let Some(deferred) = waiting.find(|deferred| deferred.concerns(reader)) else {
+            return false;
+        };
+        let key = key.into();
+        deferred.answers.push(Answer::Invalid { reader, key, by });
+        true
     }
 
     /// A wake-up is over: its client has been answered, waits again, or is gone.
@@ -93,12 +120,25 @@ impl Shard {
         }
         for deferred in self.deferred.extract_if(.., |deferred| deferred.wakes.is_empty()) {
             for answer in deferred.answers {
-                match answer {
-                    Answer::Settled { home, tx } => out.reply(home, Message::Settled { tx }),
-                    Answer::Done { origin, reply } => {
-                        let reply = crate::command::args::append(&mut out.replies(origin.shard).bytes, &reply);
-                        out.done(origin, reply);
-                    }
+                answer.send(deferred.is_stale, out);
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// Says it; when `is_stale`, who is answered must not keep what it says.
+    fn send(self, is_stale: bool, out: &mut Outbox) {
+        match self {
+            Answer::Invalid { reader, key, by } => {
+                out.reply(reader.shard, invalidation(reader, Stale::Keys(vec![key]), by));
+            }
+            Answer::Settled { home, tx } => out.reply(home, Message::Settled { tx }),
+            Answer::Done { origin, reply } => {
+                let reply = crate::command::args::append(&mut out.replies(origin.shard).bytes, &reply);
+                out.done(origin, reply);
+                if is_stale {
+                    out.reply(origin.shard, invalidation(origin, Stale::Everything, ClientId::NOBODY));
                 }
             }
         }

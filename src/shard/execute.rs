@@ -4,7 +4,7 @@ use crate::base::id::ShardId;
 use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::context::record_accesses;
-use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Exec, Keys, Ran, Subscriptions};
+use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Exec, Flags, Keys, Ran, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
@@ -32,6 +32,7 @@ impl Surroundings<'_> {
     /// Builds the context of one run.
     pub fn context<'c>(&'c mut self, space: &'c mut Keyspace, asker: &Asker, reply: &'c mut Reply) -> Context<'c> {
         self.effects.notify = self.config.notify_keyspace_events;
+        self.effects.by = asker.origin;
         let accesses = record_accesses(self.config, self.now, asker.no_touch, self.rng);
         Context {
             keys: Keys {
@@ -94,11 +95,22 @@ impl Surroundings<'_> {
                 unreachable!("the coordinator runs what is not over a keyspace")
             }
         };
+        if asker.tracks && command.flags.has(Flags::READONLY) {
+            self.note_reads(asker, command, args);
+        }
         ran.unwrap_or_else(|error| {
             reply.truncate(mark);
             reply.error_bytes(&error.line());
             Attempt::Served
         })
+    }
+
+    /// A client has read the keys of a command, also those that are not there or of which it got an error.
+    #[cold]
+    fn note_reads(&mut self, asker: &Asker, command: &Command, args: Args<'_>) {
+        for at in command.key_positions(args) {
+            self.effects.read(asker.db, args.at(at));
+        }
     }
 
     /// As [`Surroundings::run`] inside EXEC, where a blocking command that finds nothing answers at once.

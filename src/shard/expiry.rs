@@ -2,13 +2,14 @@
 
 use super::message::Outbox;
 use super::state::Shard;
-use crate::base::id::DbIndex;
+use crate::base::id::{DbIndex, Origin};
 use crate::command::Class;
 
 impl Shard {
     /// Removes keys and fields of hashes that have expired; about `limit` of each at most. Tells whether more may be due.
     pub fn expire_due(&mut self, limit: usize, out: &mut Outbox) -> bool {
         let now = self.now.unix_ms();
+        self.effects.by = Origin::default();
         self.effects.notify = self.config.notify_keyspace_events;
         let Some(space) = self.keyspace.as_deref_mut() else {
             return false;

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::message::{Message, Outbox};
 use super::state::Shard;
-use crate::base::id::ShardId;
+use super::tracking::TrackedKeys;
+use crate::base::id::{Origin, ShardId};
 use crate::command::{Class, context};
 use crate::config::EvictionPolicy;
 use crate::keyspace::eviction::{Choice, Evictor};
@@ -25,6 +26,8 @@ const KEYS_PER_TENACITY: usize = 25;
 pub struct Budget {
     /// What the process took before it had data.
     base_bytes: AtomicU64,
+    /// How many keys they track for clients.
+    pub(super) tracked_keys: TrackedKeys,
     shares: OnceLock<Box<[Share]>>,
 }
 
@@ -158,6 +161,7 @@ impl Shard {
             return false;
         };
         self.effects.evicted += 1;
+        self.effects.by = Origin::default();
         self.effects.notify = self.config.notify_keyspace_events;
         self.effects.changed(db, entry.key(), Class::Evicted, "evicted");
         true

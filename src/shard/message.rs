@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::locks::Place;
 use super::waiters::Waiters;
+pub use crate::base::id::Origin;
 use crate::base::id::{ClientId, ConnId, DbIndex, ShardId, TxId};
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
@@ -93,17 +94,6 @@ pub struct Words {
     len: u32,
 }
 
-/// A connection as other shards name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The shard that serves the connection.
-    pub shard: ShardId,
-    /// Its place there.
-    pub conn: ConnId,
-    /// The client, since places are reused.
-    pub client: ClientId,
-}
-
 /// What a command needs to know of its connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker {
@@ -117,6 +107,8 @@ pub struct Asker {
     pub no_touch: bool,
     /// Whether a script of the client asks.
     pub scripted: bool,
+    /// Whether the client is to hear when a key changes that it reads (CLIENT TRACKING).
+    pub tracks: bool,
 }
 
 /// Decides that a blocked client is served (or timed out, or gone) exactly once, whichever shards it waits at.
@@ -215,6 +207,18 @@ pub enum Message {
     Subscription(Box<Subscription>),
     /// A published message for the receiver's subscribers.
     Publish(Arc<Publication>),
+    /// Clients of the receiver hold what has changed.
+    Invalidate(Box<Invalidate>),
+    /// As `Invalidate`, for a client to which another one's invalidations go.
+    Redirected {
+        conn: ConnId,
+        client: ClientId,
+        stale: Arc<Stale>,
+    },
+    /// Keys with a prefix that clients of the receiver have asked about have changed.
+    Broadcast(Arc<Broadcast>),
+    /// The sender's part of the keyspace was emptied, and `told` knows it.
+    Flushed { told: ClientId },
     /// A line for the receiver's MONITOR clients.
     Feed(Arc<[u8]>),
     /// What the sender asks from now on, it asks by the affinity rules of this moment.
@@ -475,6 +479,33 @@ pub struct Woken {
     pub parcel: Parcel,
     /// As in [`Granted`].
     pub awaited: bool,
+}
+
+/// What clients may hold that is not so any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// The values at these keys, in every database.
+    Keys(Vec<Box<[u8]>>),
+    /// All there is.
+    Everything,
+}
+
+/// Clients of the receiver that have read what has changed.
+pub struct Invalidate {
+    /// What has changed.
+    pub stale: Stale,
+    /// Who has read it.
+    pub readers: SmallVec<[(ConnId, ClientId); 2]>,
+    /// Who has changed it; nobody when it went by itself.
+    pub by: ClientId,
+}
+
+/// Changed keys with one prefix, in order, and who has changed each.
+pub struct Broadcast {
+    /// The prefix.
+    pub prefix: Box<[u8]>,
+    /// The keys.
+    pub keys: Vec<(Box<[u8]>, ClientId)>,
 }
 
 /// Channels or patterns that one client of the sender has subscribed to or left.

@@ -15,9 +15,11 @@ pub mod router;
 pub mod scripts;
 pub mod serve;
 mod state;
+mod tracking;
 pub mod waiters;
 mod watches;
 
 pub use keys::{keys_of, waited_keys};
 pub use occupied::Desk;
 pub use state::{Outcome, Shard, ShardSetup};
+pub use tracking::TrackedKeys;

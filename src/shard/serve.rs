@@ -6,7 +6,7 @@ use super::locks::{Ticket, places};
 use super::message::{Claim, Message, Outbox, Parcel, Reach, Registration, Served, Waiter, Woken};
 use super::state::{Parked, Shard};
 use crate::base::debris;
-use crate::base::id::{DbIndex, TxId};
+use crate::base::id::{DbIndex, Origin, TxId};
 use crate::base::time::UnixMillis;
 use crate::command::{Attempt, Change, Class, Exec};
 use crate::keyspace::{Entry, Upheaval};
@@ -24,16 +24,24 @@ impl Shard {
         self.note_upheavals();
         while !self.effects.changes.is_empty() {
             for change in std::mem::take(&mut self.effects.changes) {
+                if change.read {
+                    self.note_read(change);
+                    continue;
+                }
                 if matches!(change.class, Class::Expired) {
                     self.watches.expire(change.db, &change.key);
                 } else if change.modified {
                     self.watches.bump(change.db, &change.key);
+                }
+                if change.modified {
+                    self.note_change(&change);
                 }
                 if self.waiters.has(change.db, &change.key) {
                     self.serve_key(change.db, &change.key, out);
                 }
             }
         }
+        self.effects.interest.is_up_to_date();
         if !self.locks.idle() {
             self.run_parked(out);
         }
@@ -44,9 +52,11 @@ impl Shard {
         let Some(space) = self.keyspace.as_deref_mut().filter(|space| space.has_upheavals()) else {
             return;
         };
+        let mut flushes = false;
         for upheaval in space.take_upheavals() {
             match upheaval {
                 Upheaval::Emptied(db, contents) => {
+                    flushes = true;
                     self.watches.bump_where(db, |key| contents.get(key).is_some());
                     debris::objects(contents.len() as u64, || drop(contents));
                 }
@@ -56,6 +66,9 @@ impl Shard {
                     self.watches.bump_where(other, existed);
                 }
             }
+        }
+        if flushes {
+            self.note_flush();
         }
         self.effects
             .changes
@@ -132,6 +145,9 @@ impl Shard {
         let origin = waiter.asker.origin;
         match attempt {
             Attempt::Served => {
+                if self.tracking.has_news() {
+                    self.tell_reader_first(origin, out);
+                }
                 out.reply(
                     origin.shard,
                     Message::Served(Box::new(Served {
@@ -208,5 +224,7 @@ fn look(db: DbIndex, key: &[u8]) -> Change {
         class: Class::Generic,
         event: "",
         modified: false,
+        read: false,
+        by: Origin::default(),
     }
 }

@@ -17,6 +17,7 @@ use super::message::{
 };
 use super::router::Router;
 use super::scripts::{Has, Needs, Registry, Scripts, Unit};
+use super::tracking::Tracking;
 use super::waiters::Waiters;
 use super::watches::Watches;
 use crate::base::id::{ClientId, DbIndex, ShardId, TxId};
@@ -103,6 +104,8 @@ pub struct Shard {
     pub(super) budget: Arc<Budget>,
     pub(super) waiters: Waiters,
     pub(super) watches: Watches,
+    /// Who caches what it has read here.
+    pub tracking: Tracking,
     pub(super) wake_count: u64,
     /// Wake-ups that the current request has started.
     pub(super) wakes: Vec<TxId>,
@@ -162,6 +165,7 @@ impl Shard {
             budget,
             waiters: Waiters::default(),
             watches: Watches::default(),
+            tracking: Tracking::default(),
             wake_count: 0,
             wakes: Vec::new(),
             deferred: Vec::new(),

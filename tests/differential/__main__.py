@@ -23,6 +23,7 @@ import state
 import transacting
 import wire
 from events import EventSuite
+from invalidations import InvalidationSuite
 from random_suite import RandomSuite
 from resp import Closed, Silent
 
@@ -43,7 +44,7 @@ def options_of(argv):
     parser.add_argument("--seconds", type=float, default=86_400, help="stop random sequences after this time")
     parser.add_argument("--group", default="", help="session kinds, comma separated")
     parser.add_argument("--skip", default="", help="commands not to send, comma separated")
-    parser.add_argument("--suite", default="random,wire,sessions,blocking,transacting,events,payloads,notifications,scripting,lua,busy", help="what to run, comma separated")
+    parser.add_argument("--suite", default="random,wire,sessions,blocking,transacting,events,invalidations,payloads,notifications,tracking,scripting,lua,busy", help="what to run, comma separated")
     parser.add_argument("--scripts", type=int, default=30, help="generated blocking scripts")
     parser.add_argument("--self-test", action="store_true", help="check that the harness finds planted faults")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of some twenty ports")
@@ -96,6 +97,7 @@ def run_suites(reference, others, resp_version, options):
         "random": random_suite.run,
         "wire": lambda: wire.run(reference, others, resp_version, options.seed, say),
         "sessions": lambda: scenario.run(script_files.load(script_files.SESSIONS), reference, others, resp_version, say, available),
+        "invalidations": InvalidationSuite(reference, others, resp_version, event_options(options), say).run,
         "events": EventSuite(reference, others, resp_version, event_options(options), say).run,
         "busy": lambda: busy_suite.run(reference, others, say),
         "lua": lambda: lua_suite.run(reference, others, resp_version, options, say),

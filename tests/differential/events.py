@@ -48,9 +48,11 @@ class Listener:
 class EventPlayer(Player):
     """A player that also compares what the listeners heard."""
 
+    listener = Listener
+
     def __init__(self, reference, others, prelude=()):
         super().__init__(reference, others, prelude)
-        self.listeners = {each.name: Listener(each.port) for each in (reference, *others)}
+        self.listeners = {each.name: self.listener(each.port) for each in (reference, *others)}
 
     def _reset(self, targets):
         super()._reset(targets)
@@ -80,11 +82,17 @@ class EventPlayer(Player):
         ours = heard[self.reference.name]
         for target in left:
             theirs = heard[target.name]
-            if theirs is not None and _in_order(theirs, target) == _in_order(ours, target):
+            if self._same(ours, theirs, target):
                 self.compared += len(ours)
                 continue
-            found[target.name] = _difference(ours, theirs, target.name, start + len(batch))
+            found[target.name] = self._difference(ours, theirs, target.name, start + len(batch))
         return found
+
+    def _same(self, ours, theirs, target):
+        return theirs is not None and _in_order(theirs, target) == _in_order(ours, target)
+
+    def _difference(self, ours, theirs, name, at):
+        return _difference(ours, theirs, name, at)
 
 
 def _in_order(events, target):
@@ -113,14 +121,17 @@ def _event(events, index):
 class EventSuite(RandomSuite):
     """Random sequences with listeners; the same reports."""
 
+    flags = FLAGS
+    player = EventPlayer
+
     def run(self):
         for target in self.targets:
             connection = Connection(target.port)
-            if connection.call("CONFIG", "SET", "notify-keyspace-events", FLAGS) != ("+", b"OK"):
+            if connection.call("CONFIG", "SET", "notify-keyspace-events", self.flags) != ("+", b"OK"):
                 self.out(f"{target.name} refuses notify-keyspace-events: no event suite")
                 return 0, []
         return super().run()
 
     def _players(self):
-        player = EventPlayer(self.targets[0], self.targets[1:])
+        player = self.player(self.targets[0], self.targets[1:])
         return player, player

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent / "scripts"
 SESSIONS = ("connection", "transactions", "pubsub", "server")
 BLOCKING = ("blocking", "streams")
 # Of features that a server may not have yet: each file is a suite of its own.
-FEATURES = ("notifications", "scripting")
+FEATURES = ("notifications", "scripting", "tracking")
 
 
 def load(files):

@@ -74,7 +74,7 @@ def start_valkey(binary, port, name="valkey"):
 def start_corelane(binary, port, shards):
     """The server under test with a number of shards."""
     argv = [binary, "--port", str(port), "--save", "", "--appendonly", "no"]
-    return Server(f"corelane/{shards}", argv + ["--shards", str(shards)], port, shards)
+    return Server(f"corelane/{shards}", argv + COMMON + ["--shards", str(shards)], port, shards)
 
 
 # Where a test needs what is off by default.

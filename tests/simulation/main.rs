@@ -9,6 +9,7 @@ mod mixed;
 mod model;
 mod reply;
 mod streams;
+mod tracking;
 mod workload;
 mod world;
 

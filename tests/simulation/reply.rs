@@ -1,4 +1,4 @@
-//! A reader of replies, RESP2, for comparing and for models.
+//! A reader of replies, RESP2 and what RESP3 has besides, for comparing and for models.
 
 use std::fmt;
 
@@ -11,6 +11,8 @@ pub enum Value {
     Bulk(String),
     Nil,
     Array(Vec<Value>),
+    /// Not a reply, but a message.
+    Push(Vec<Value>),
 }
 
 impl fmt::Debug for Value {
@@ -22,6 +24,7 @@ impl fmt::Debug for Value {
             Value::Bulk(text) => write!(f, "{text:?}"),
             Value::Nil => write!(f, "nil"),
             Value::Array(items) => f.debug_list().entries(items).finish(),
+            Value::Push(items) => f.debug_tuple("push").field(items).finish(),
         }
     }
 }
@@ -45,14 +48,20 @@ pub fn parse(bytes: &[u8]) -> Option<(Value, usize)> {
             Value::Bulk(String::from_utf8_lossy(text).into_owned())
         }
         b'*' if number() < 0 => Value::Nil,
-        b'*' => {
+        b'_' => Value::Nil,
+        b'*' | b'>' | b'%' => {
             let mut items = Vec::new();
-            for _ in 0..number() {
+            let pairs = if bytes[0] == b'%' { 2 } else { 1 };
+            for _ in 0..number() * pairs {
                 let (item, length) = parse(&bytes[used..])?;
                 used += length;
                 items.push(item);
             }
-            Value::Array(items)
+            if bytes[0] == b'>' {
+                Value::Push(items)
+            } else {
+                Value::Array(items)
+            }
         }
         other => panic!("no reply begins with {:?}: {}", other as char, bytes.escape_ascii()),
     };

@@ -29,6 +29,10 @@ pub enum Fault {
     DoubleClaims,
     /// A client that begins to wait, and a wake-up for it with that, goes before those who wait already.
     WakesOutOfOrder,
+    /// Clients are not always told what they do not hold any more.
+    LoseInvalidations,
+    /// What clients have read in a transaction is not told to the owner of the key.
+    LoseReads,
 }
 
 /// A client's end of a connection.
@@ -278,10 +282,18 @@ impl World {
         if self.fault == Fault::LoseReturns && self.rng.chance(1, 10) {
             batch.messages.retain(|message| !matches!(message, Message::Release(_)));
         }
+        if self.fault == Fault::LoseInvalidations && self.rng.chance(1, 4) {
+            batch
+                .messages
+                .retain(|message| !matches!(message, Message::Invalidate(_)));
+        }
         for message in &mut batch.messages {
             let Message::Release(release) = message else { continue };
             if self.fault == Fault::SkipVersions {
                 release.changes.iter_mut().for_each(|change| change.modified = false);
+            }
+            if self.fault == Fault::LoseReads {
+                release.changes.retain(|change| !change.read);
             }
             if self.fault == Fault::DoubleClaims
                 && let Some(registration) = &mut release.waiter

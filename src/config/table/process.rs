@@ -11,7 +11,6 @@ const SLOWLOG: Why = Why::NotYet("the slow log");
 const LATENCY: Why = Why::NotYet("latency statistics");
 const PROCESS: Why =
     Why::Moot("the process runs in the foreground under a service manager, which also keeps its output");
-const TRACKING: Why = Why::NotYet("client-side caching");
 const MODULES: Why = Why::Moot("there are no modules");
 const SEED: Why = Why::Moot("the placement of keys is the same in every process");
 const COMPAT: Why = Why::Moot("the server reports the names that Valkey reports");
@@ -179,10 +178,9 @@ pub const DIRECTIVES: &[Directive] = &[
     )
     .at_start(),
     Directive::inert("syslog-ident", Kind::Text, "valkey", PROCESS).at_start(),
-    Directive::inert(
+    Directive::live(
         "tracking-table-max-keys",
         Kind::Integer(0, i64::MAX),
-        "1000000",
-        TRACKING,
+        field!(tracking_table_max_keys),
     ),
 ];

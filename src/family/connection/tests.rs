@@ -1,7 +1,8 @@
 //! Tests of the commands on connections: replies, errors and what they leave in the session, as Valkey's.
 
-use crate::base::id::DbIndex;
+use crate::base::id::{ClientId, DbIndex};
 use crate::command::session::{Multi, ReplyMode};
+use crate::command::tracking::{Mode, Tracking};
 use crate::family::testing::sessions::Sessions;
 
 #[test]
@@ -52,6 +53,50 @@ fn hello_changes_the_protocol() {
         ),
         ("hello 2", two),
     ]);
+}
+
+#[test]
+fn what_is_tracked_is_told() {
+    let mut sessions = Sessions::new(2);
+    let only = |option| format!("-ERR CLIENT CACHING {option} mode.|");
+    let yes_only = only("YES is only valid when tracking is enabled in OPTIN");
+    let no_only = only("NO is only valid when tracking is enabled in OPTOUT");
+    let off =
+        "-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled|";
+    sessions.check(&[("client caching yes", off), ("client getredir", ":-1|")]);
+    sessions.client(1).tracking = Some(Box::new(Tracking {
+        mode: Mode::Broadcast,
+        redirect: Some(ClientId(7)),
+        redirect_is_broken: true,
+        skips_own: true,
+        prefixes: [Box::from(b"p".as_slice())].into(),
+        ..Tracking::default()
+    }));
+    let info = "*6|$5|flags|*4|$2|on|$5|bcast|$6|noloop|$15|broken_redirect|$8|redirect|:7|$8|prefixes|*1|$1|p|";
+    sessions.check(&[("client trackinginfo", info), ("client getredir", ":7|")]);
+    let listed = sessions.run(1, "client info");
+    assert!(
+        listed.contains(" flags=tRB ") && listed.contains(" redir=7 "),
+        "{listed}"
+    );
+    sessions.client(1).tracking = Some(Box::new(Tracking {
+        mode: Mode::OptIn,
+        ..Tracking::default()
+    }));
+    let info = "*6|$5|flags|*3|$2|on|$5|optin|$11|caching-yes|$8|redirect|:0|$8|prefixes|*0|";
+    sessions.check(&[
+        ("client caching no", &no_only),
+        ("client caching maybe", "-ERR syntax error|"),
+        ("client caching yes", "+OK|"),
+        ("client trackinginfo", info),
+    ]);
+    sessions.client(1).tracking = Some(Box::new(Tracking {
+        mode: Mode::OptOut,
+        ..Tracking::default()
+    }));
+    sessions.check(&[("client caching yes", &yes_only), ("client caching no", "+OK|")]);
+    assert!(sessions.run(1, "client trackinginfo").contains("$10|caching-no|"));
+    assert!(sessions.run(2, "client info").contains(" redir=-1 "));
 }
 
 #[test]
@@ -134,7 +179,7 @@ fn clients_tell_about_themselves() {
     ] {
         assert!(info.contains(field), "{field} in {info}");
     }
-    assert!(sessions.run(1, "client help").starts_with("*39|+CLIENT <subcommand>"));
+    assert!(sessions.run(1, "client help").starts_with("*41|+CLIENT <subcommand>"));
 }
 
 #[test]

@@ -142,12 +142,18 @@ fn ltrim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         return Ok(());
     };
     let keep = range::inclusive(start, stop, list.len());
+    let trims = keep.len() < list.len();
     list.drop_at(End::Right, list.len() - keep.end);
     list.drop_at(End::Left, keep.start);
     list.has_shrunk(limit);
     let emptied = list.is_empty();
     ctx.reply.ok();
-    ctx.keys.changed(key, Class::List, "ltrim");
+    if trims {
+        ctx.keys.changed(key, Class::List, "ltrim");
+    } else {
+        // Told all the same, but nothing has changed for those who watch or cache it.
+        ctx.keys.event(key, Class::List, "ltrim");
+    }
     if emptied {
         ctx.keys.remove_emptied(key);
     }

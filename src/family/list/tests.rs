@@ -148,6 +148,7 @@ fn edits_in_the_middle() {
         ("lrem l 0 q", ":0|"),
         ("ltrim s 0 1", WRONG),
         ("ltrim no 0 1", "+OK|"),
+        ("ltrim l 0 -1", "+OK|"),
         ("ltrim l 1 -2", "+OK|"),
         ("lrange l 0 -1", "*2|$1|b|$1|y|"),
     ]);

@@ -101,6 +101,7 @@ fn flush_db(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Part, Error> {
 
 fn flush(ctx: &mut Context<'_>, db: DbIndex) {
     ctx.keys.effects.dirty += ctx.keys.space.flush(db) as u64;
+    ctx.keys.effects.forget_reads();
 }
 
 fn swapdb(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Part, Error> {

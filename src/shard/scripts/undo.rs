@@ -218,6 +218,7 @@ mod tests {
                 resp: Resp::V2,
                 no_touch: false,
                 scripted: false,
+                tracks: false,
             };
             let mut reply = Reply::default();
             self.undo.keep(&self.space, DbIndex(0), command, args);

@@ -1,6 +1,7 @@
 //! CLIENT LIST and CLIENT INFO: sessions as lines of text.
 
 use super::filter::Filter;
+use super::tracking::redirect_told;
 use super::{NOT_TYPE, OPERATOR, OWN, sub};
 use crate::base::time::Now;
 use crate::command::session::SessionContext;
@@ -130,12 +131,16 @@ fn client_of(line: &[u8]) -> u64 {
 
 /// The letters that tell a client's state.
 pub fn flags(session: &Session) -> String {
+    let tracking = session.tracking.as_deref();
     let unix = session.local_address.ends_with(":0");
     let letters = [
         (session.monitor, 'O'),
         (session.is_subscriber(), 'P'),
         (session.multi.is_some(), 'x'),
         (session.blocked, 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|tracking| tracking.redirect_is_broken), 'R'),
+        (tracking.is_some_and(|tracking| tracking.is_broadcast()), 'B'),
         (session.closing, 'c'),
         (unix, 'U'),
         (session.no_evict, 'e'),
@@ -172,7 +177,7 @@ fn line(session: &Session, now: Now) -> String {
     format!(
         "id={} addr={} laddr={} fd=0 name={} age={} idle={} flags={} capa={} db={} sub={} psub={} ssub={} multi={queued} \
          watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={total} \
-         events=r cmd={command} user=default redir=-1 resp={resp} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
+         events=r cmd={command} user=default redir={} resp={resp} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
          tot-cmds={}\n",
         session.client,
         session.address,
@@ -189,6 +194,7 @@ fn line(session: &Session, now: Now) -> String {
         session.watched.len(),
         session.input_bytes,
         session.output_bytes,
+        redirect_told(session.tracking.as_deref()),
         String::from_utf8_lossy(&session.lib_name),
         String::from_utf8_lossy(&session.lib_version),
         session.received_bytes,

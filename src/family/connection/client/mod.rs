@@ -4,6 +4,7 @@ mod control;
 mod filter;
 mod list;
 mod own;
+mod tracking;
 
 use crate::command::session::SessionContext;
 use crate::command::{Acl, Arg, Args, Arity, Command, Error, Exec, Flags, Group, Ran, syntax};
@@ -16,6 +17,7 @@ const fn sub(name: &'static str, summary: &'static str) -> Command {
     Command::new(name, summary, Group::Connection)
         .inside("CLIENT")
         .acl(Acl::CONNECTION)
+        .keeps_caching()
 }
 
 const ON_OFF: Arg = Arg::one_of("enabled", &[Arg::word("on", "ON"), Arg::word("off", "OFF")]);
@@ -34,14 +36,15 @@ pub const COMMANDS: &[Command] = &[
         .since("2.4.0")
         .complexity("Depends on subcommand.")
         .arity(Arity::AtLeast(2))
+        .keeps_caching()
         .subcommands(SUBCOMMANDS),
 ];
 
 const SUBCOMMANDS: &[Command] = &[
-    own::CACHING,
+    tracking::CACHING,
     own::CAPA,
     own::GETNAME,
-    own::GETREDIR,
+    tracking::GETREDIR,
     sub("HELP", "Tells what CLIENT can do.")
         .since("5.0.0")
         .arity(Arity::Exactly(2))
@@ -58,7 +61,8 @@ const SUBCOMMANDS: &[Command] = &[
     own::REPLY,
     own::SETINFO,
     own::SETNAME,
-    own::TRACKINGINFO,
+    tracking::TRACKING,
+    tracking::TRACKINGINFO,
     control::UNBLOCK,
     control::UNPAUSE,
 ];

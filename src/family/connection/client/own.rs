@@ -4,13 +4,6 @@ use super::{ON_OFF, OWN, OWN_BUSY, check_name, sub};
 use crate::command::session::{ReplyMode, SessionContext};
 use crate::command::{Arg, Args, Arity, Command, Error, Exec, Flags, Ran};
 
-pub const CACHING: Command = sub("CACHING", "Says whether the next command's keys are tracked.")
-    .since("6.0.0")
-    .arity(Arity::Exactly(3))
-    .flags(OWN_BUSY)
-    .args(&[Arg::one_of("mode", &[Arg::word("yes", "YES"), Arg::word("no", "NO")])])
-    .run(Exec::Session(caching));
-
 pub const CAPA: Command = sub("CAPA", "Tells what the client is capable of.")
     .since("8.0.0")
     .arity(Arity::AtLeast(3))
@@ -23,12 +16,6 @@ pub const GETNAME: Command = sub("GETNAME", "Answers the name of the connection.
     .arity(Arity::Exactly(2))
     .flags(OWN_BUSY)
     .run(Exec::Session(getname));
-
-pub const GETREDIR: Command = sub("GETREDIR", "Answers the client to which invalidations go.")
-    .since("6.0.0")
-    .arity(Arity::Exactly(2))
-    .flags(OWN_BUSY)
-    .run(Exec::Session(getredir));
 
 pub const ID: Command = sub("ID", "Answers the number of the connection, which is never used again.")
     .since("5.0.0")
@@ -93,18 +80,6 @@ pub const SETNAME: Command = sub("SETNAME", "Names the connection.")
     .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
     .run(Exec::Session(setname));
 
-pub const TRACKINGINFO: Command = sub("TRACKINGINFO", "Tells how the connection's keys are tracked.")
-    .since("6.2.0")
-    .arity(Arity::Exactly(2))
-    .flags(OWN)
-    .run(Exec::Session(trackinginfo));
-
-fn caching(_: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
-    Err(Error::Text(
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
-    ))
-}
-
 fn capa(ctx: &mut SessionContext<'_>, args: Args<'_>) -> Ran {
     // What is not known is passed over, so that newer clients work.
     if (2..args.len()).any(|at| args.is(at, "redirect")) {
@@ -120,11 +95,6 @@ fn getname(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
     } else {
         ctx.reply.bulk(&ctx.session.name);
     }
-    Ok(())
-}
-
-fn getredir(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
-    ctx.reply.int(-1);
     Ok(())
 }
 
@@ -190,17 +160,5 @@ fn setname(ctx: &mut SessionContext<'_>, args: Args<'_>) -> Ran {
     check_name(args.at(2), b"Client names")?;
     ctx.session.name = args.at(2).into();
     ctx.reply.ok();
-    Ok(())
-}
-
-fn trackinginfo(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
-    ctx.reply.map(3);
-    ctx.reply.bulk(b"flags");
-    ctx.reply.set(1);
-    ctx.reply.bulk(b"off");
-    ctx.reply.bulk(b"redirect");
-    ctx.reply.int(-1);
-    ctx.reply.bulk(b"prefixes");
-    ctx.reply.array(0);
     Ok(())
 }
