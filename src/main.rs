@@ -1,7 +1,7 @@
 //! The server's process: the allocator, and the way into the library.
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: corelane::rt::Allocator = corelane::rt::Allocator;
 
 fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args_os()

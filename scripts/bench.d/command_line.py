@@ -34,7 +34,7 @@ def parser_of(description):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--rounds", type=int, default=None, help="alternating rounds (7; growth 2)")
+    shared.add_argument("--rounds", type=int, default=None, help="alternating rounds (7; growth 2, release 5)")
     shared.add_argument("--seconds", type=float, default=1.5, help="measured seconds of a test")
     shared.add_argument("--json", metavar="FILE", help="append one line of JSON per measurement")
     shared.add_argument("--port", type=int, default=21050)
@@ -74,7 +74,7 @@ def main(description):
     options = parser_of(description).parse_args(namespace=Options())
     if not {int(options.server_core), int(options.client_core)} <= os.sched_getaffinity(0):
         raise SystemExit("bench: server and client each need a core of their own; see --server-core and --client-core")
-    options.rounds = options.rounds or (2 if options.command == "growth" else 7)
+    options.rounds = options.rounds or {"growth": 2, "release": 5}.get(options.command, 7)
     options.results = load.Results(options.json)
     if not options.no_build:
         servers.build()

@@ -19,7 +19,7 @@ mod ring;
 mod token;
 mod worker;
 
-pub use allocator::purge;
+pub use allocator::{Allocator, prepare as prepare_allocator, purge};
 pub use clock::monotonic_us;
 pub use counters::{Counters, Reading};
 pub use launch::{Handle, LaunchError, Plan, Running, launch};

@@ -27,6 +27,7 @@ use io_uring::types::Fd;
 use io_uring::{cqueue, opcode};
 use smallvec::SmallVec;
 
+use super::allocator::give_back_at_once;
 use super::clock::{Clock, monotonic_us, thread_cpu_us};
 use super::connection::Connections;
 use super::counters::add;
@@ -273,12 +274,8 @@ impl<M: Machine> Worker<M> {
             return;
         }
         let until_us = monotonic_us() + FREEING_US;
-        while debris::free_part() {
-            if monotonic_us() >= until_us {
-                self.again = true;
-                return;
-            }
-        }
+        give_back_at_once(|| while debris::free_part() && monotonic_us() < until_us {});
+        self.again |= debris::is_pending();
     }
 
     fn run_own_timers(&mut self) -> io::Result<()> {

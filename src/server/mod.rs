@@ -120,6 +120,7 @@ fn serve(mut config: Config) -> Result<(), ServerError> {
     // Every shard makes its own; this one tells about a rule that cannot be understood before anything starts.
     Router::new(plan.shards, &config.affinity)?;
     descriptors::provide(&mut config, plan.shards);
+    crate::rt::prepare_allocator();
     if config.disable_thp
         && let Err(error) = limits::refuse_huge_pages()
     {

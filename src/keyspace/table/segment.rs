@@ -5,6 +5,7 @@
 //! The bits behind the prefix are kept in the entries' pointers (their rank), so growing, shrinking, merging and four of five
 //! splits move pointers without touching the entries' memory.
 
+use crate::base::debris::Pile;
 use crate::base::rng::Rng;
 use crate::base::time::UnixMillis;
 use crate::keyspace::entry::Entry;
@@ -28,7 +29,7 @@ const SIZES: [u8; 26] = [
 
 /// Entries whose hashes begin with the same bits.
 pub struct Segment {
-    buckets: Box<[Bucket]>,
+    buckets: Pile<Box<[Bucket]>>,
     /// The first `depth` bits of the hashes.
     prefix: u32,
     len: u32,
@@ -77,7 +78,7 @@ impl Segment {
     /// A segment without entries, with room for `len`.
     pub fn new(prefix: u32, depth: u8, len: usize) -> Self {
         Segment {
-            buckets: empty(size_for(len)),
+            buckets: empty(size_for(len)).into(),
             prefix,
             len: 0,
             volatile: 0,
@@ -238,7 +239,7 @@ impl Segment {
     }
 
     fn rebuild(&mut self, buckets: usize) {
-        let mut old = std::mem::replace(&mut self.buckets, empty(buckets));
+        let mut old = std::mem::replace(&mut *self.buckets, empty(buckets));
         (self.len, self.volatile) = (0, 0);
         for (fingerprint, entry) in old.iter_mut().flat_map(Bucket::drain) {
             self.put(fingerprint, entry);
@@ -247,7 +248,7 @@ impl Segment {
 
     /// Keeps the lower half of the hashes and answers the upper half.
     pub fn split(&mut self, hash_of: impl Fn(&[u8]) -> u64) -> Segment {
-        let mut old = std::mem::take(&mut self.buckets);
+        let mut old = std::mem::take(&mut *self.buckets);
         let entries = old.iter().flat_map(Bucket::iter);
         let upper_len = entries.filter(|entry| is_upper(entry.rank())).count();
         let depth = self.depth + 1;
@@ -278,7 +279,7 @@ impl Segment {
 
     /// Takes in the upper half of what was split.
     pub fn merge(&mut self, mut upper: Segment) {
-        let mut lower = std::mem::take(&mut self.buckets);
+        let mut lower = std::mem::take(&mut *self.buckets);
         let rank_bits = self.rank_bits.min(upper.rank_bits) + 1;
         let mut whole = Segment::new(self.prefix >> 1, self.depth - 1, self.len() + upper.len());
         whole.rank_bits = rank_bits.min(RANK_BITS);

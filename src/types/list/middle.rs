@@ -15,7 +15,7 @@ const MERGED_BYTES_MAX: usize = CHUNK_BYTES_MAX / 4 * 3;
 /// Some neighbouring chunks.
 #[derive(Clone, Debug, Default)]
 struct Group {
-    chunks: VecDeque<Chunk>,
+    chunks: Pile<VecDeque<Chunk>>,
     items: usize,
 }
 
@@ -34,6 +34,26 @@ pub struct Place {
     chunk: usize,
     /// Its place in the chunk.
     pub at: usize,
+}
+
+impl Place {
+    /// The beginning.
+    pub const FIRST: Place = Place {
+        group: 0,
+        chunk: 0,
+        at: 0,
+    };
+    /// Behind everything.
+    pub const BEHIND: Place = Place {
+        group: usize::MAX,
+        chunk: 0,
+        at: 0,
+    };
+
+    /// The place, and that in the chunk.
+    pub fn apart(self) -> (Place, usize) {
+        (self, self.at)
+    }
 }
 
 impl Middle {
@@ -127,13 +147,15 @@ impl Middle {
     pub fn chunks_from(&self, place: Place) -> impl Iterator<Item = &Chunk> {
         let first = self.groups.get(place.group).into_iter();
         let first = first.flat_map(move |group| group.chunks.range(place.chunk..));
-        let rest = self.groups.range((place.group + 1).min(self.groups.len())..);
-        first.chain(rest.flat_map(|group| &group.chunks))
+        let rest = self
+            .groups
+            .range(place.group.saturating_add(1).min(self.groups.len())..);
+        first.chain(rest.flat_map(|group| group.chunks.iter()))
     }
 
     /// All chunks, from both sides.
     pub fn chunks(&self) -> impl DoubleEndedIterator<Item = &Chunk> {
-        self.groups.iter().flat_map(|group| &group.chunks)
+        self.groups.iter().flat_map(|group| group.chunks.iter())
     }
 
     /// Lets `edit` change the chunk at a place; it may answer chunks that are to follow it. What is empty afterwards goes.
@@ -167,6 +189,7 @@ impl Middle {
         } else if group.chunks.len() > GROUP_CHUNKS_MAX {
             let chunks = group.chunks.split_off(GROUP_CHUNKS_MAX / 2);
             let items = chunks.iter().map(Chunk::len).sum();
+            let chunks = chunks.into();
             group.items -= items;
             self.groups.insert(place.group + 1, Group { chunks, items });
         }
@@ -241,7 +264,7 @@ impl Group {
                 _ => merged.push_back(chunk),
             }
         }
-        self.chunks = merged;
+        self.chunks = merged.into();
         *heap_bytes = *heap_bytes + self.chunks.iter().map(overhead).sum::<usize>() - before;
     }
 }

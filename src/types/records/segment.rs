@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use super::Naming;
+use crate::base::debris::Pile;
 use crate::base::hash::table_hash;
 use crate::base::size_class::good_size;
 
@@ -32,7 +33,7 @@ pub struct Segment<N> {
     bytes: Vec<u8>,
     /// How many of the bytes belong to records that were removed.
     garbage: u32,
-    long: Slab<Box<[u8]>>,
+    long: Pile<Slab<Box<[u8]>>>,
     long_bytes: usize,
     heap_bytes: usize,
     naming: PhantomData<N>,

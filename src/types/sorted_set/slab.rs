@@ -13,11 +13,11 @@ pub const NONE: u32 = u32::MAX;
 /// Nodes under numbers.
 #[derive(Clone, Debug)]
 pub struct Slab<T: 'static> {
-    blocks: Pile<Vec<Vec<T>>>,
+    blocks: Pile<Vec<Pile<Vec<T>>>>,
     free: Vec<u32>,
 }
 
-impl<T: Default> Slab<T> {
+impl<T: Default + 'static> Slab<T> {
     /// No nodes.
     pub fn new() -> Self {
         Slab {
@@ -33,7 +33,7 @@ impl<T: Default> Slab<T> {
             return id;
         }
         if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
-            self.blocks.push(Vec::new());
+            self.blocks.push(Pile::default());
         }
         let before = (self.blocks.len() - 1) * BLOCK;
         let block = self.blocks.last_mut().expect("a block was just made");
@@ -49,9 +49,9 @@ impl<T: Default> Slab<T> {
 
     /// Bytes on the heap besides what the nodes own.
     pub fn heap_bytes(&self) -> usize {
-        let last = self.blocks.last().map_or(0, Vec::capacity);
+        let last = self.blocks.last().map_or(0, |block| block.capacity());
         let nodes = (self.blocks.len().saturating_sub(1) * BLOCK + last) * size_of::<T>();
-        nodes + self.blocks.capacity() * size_of::<Vec<T>>() + self.free.capacity() * size_of::<u32>()
+        nodes + self.blocks.capacity() * size_of::<Pile<Vec<T>>>() + self.free.capacity() * size_of::<u32>()
     }
 }
 
