@@ -10,6 +10,9 @@ pub enum Resp {
     V3,
 }
 
+/// What a bulk string needs besides its bytes, at most: a mark, the digits of its length and two line ends.
+const BULK_FRAME_BYTES: usize = 25;
+
 /// Appends replies to a buffer in the connection's protocol.
 #[derive(Debug, Default)]
 pub struct Reply {
@@ -127,8 +130,22 @@ impl Reply {
     }
 
     /// A binary-safe string.
+    #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        self.header(b'$', bytes.len());
+        let len = bytes.len();
+        // Room for all of it at once; what follows only looks whether it is there.
+        self.bytes.reserve(len + BULK_FRAME_BYTES);
+        if len < 100 {
+            // Most strings are short, and replies have many of them.
+            let (tens, ones) = (b'0' + (len / 10) as u8, b'0' + (len % 10) as u8);
+            if len < 10 {
+                self.bytes.extend_from_slice(&[b'$', ones, b'\r', b'\n']);
+            } else {
+                self.bytes.extend_from_slice(&[b'$', tens, ones, b'\r', b'\n']);
+            }
+        } else {
+            self.header(b'$', len);
+        }
         self.bytes.extend_from_slice(bytes);
         self.bytes.extend_from_slice(b"\r\n");
     }

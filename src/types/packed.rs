@@ -36,6 +36,7 @@ impl Format {
     }
 
     /// The item at the front of `bytes`, and how many bytes it takes.
+    #[inline]
     pub fn first(self, bytes: &[u8]) -> (&[u8], usize) {
         match self {
             Format::Equal(width) => (&bytes[..width as usize], width as usize),
@@ -47,6 +48,7 @@ impl Format {
     }
 
     /// The item at the back of `bytes`, and how many bytes it takes.
+    #[inline]
     pub fn last(self, bytes: &[u8]) -> (&[u8], usize) {
         let end = bytes.len();
         match self {
@@ -115,6 +117,15 @@ impl<'a> Items<'a> {
         }
     }
 
+    /// Only the first `count` of the items from `start` on.
+    pub fn part(mut self, start: usize, count: usize) -> Self {
+        if start > 0 {
+            self.nth(start - 1);
+        }
+        self.left = self.left.min(count);
+        self
+    }
+
     /// The bytes of the items that have not been given out.
     pub fn rest(&self) -> &'a [u8] {
         self.bytes
@@ -147,6 +158,23 @@ impl<'a> Iterator for Items<'a> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left, Some(self.left))
+    }
+
+    /// Decides only once how the items are told apart.
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a [u8]) -> B>(self, init: B, mut f: F) -> B {
+        let mut result = init;
+        if let Format::Equal(width @ 1..) = self.format {
+            let width = width as usize;
+            for item in self.bytes[..self.left * width].chunks_exact(width) {
+                result = f(result, item);
+            }
+        } else {
+            for item in self {
+                result = f(result, item);
+            }
+        }
+        result
     }
 }
 

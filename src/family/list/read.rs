@@ -94,8 +94,7 @@ fn lrange(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let list = entry.list().ok_or(Error::WrongType)?;
     let range = range::inclusive(start, stop, list.len());
     ctx.reply.array(range.len());
-    let items = list.iter_from(range.start).take(range.len());
-    items.for_each(|item| ctx.reply.bulk(item));
+    list.visit(range, |item| ctx.reply.bulk(item));
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! A list of many chunks: those at the ends at hand, the others in the middle.
 
+use std::ops::Range;
+
 use super::End;
 use super::chunk::{CHUNK_BYTES_MAX, Chunk};
-use super::middle::Middle;
+use super::middle::{Middle, Place};
 
 /// A list of many chunks. The chunks at the ends may be empty, those in the middle never are.
 #[derive(Clone, Debug)]
@@ -218,24 +220,37 @@ impl Deque {
         removed + last.remove_equal(end, limit - removed, item)
     }
 
+    /// The chunk with item `start` and those behind it, and the item's place in the first of them.
+    fn chunks_from(&self, start: usize) -> (impl Iterator<Item = &Chunk>, usize) {
+        let part = self.part(start);
+        let head = matches!(part, Part::Head(_)).then_some(&self.head);
+        let (in_middle, at) = match part {
+            Part::Head(at) => (Place::FIRST, at),
+            Part::Middle(at) => self.middle.find(at).apart(),
+            Part::Tail(at) => (Place::BEHIND, at),
+        };
+        let chunks = head.into_iter().chain(self.middle.chunks_from(in_middle));
+        (chunks.chain([&self.tail]), at)
+    }
+
     /// Items from `start` on, head to tail.
     pub fn iter_from(&self, start: usize) -> impl Iterator<Item = &[u8]> {
-        let (in_head, in_middle, in_tail) = match self.part(start) {
-            Part::Head(at) => (Some(at), None, None),
-            Part::Middle(at) => (None, Some(self.middle.find(at)), None),
-            Part::Tail(at) => (None, None, Some(at)),
-        };
-        let head = in_head.map(|at| self.head.iter().skip(at)).into_iter().flatten();
-        let middle = in_head
-            .map(|_| self.middle.chunks().flat_map(Chunk::iter))
-            .into_iter()
-            .flatten();
-        let from = in_middle.map(|place| {
-            let chunks = self.middle.chunks_from(place);
-            chunks.flat_map(Chunk::iter).skip(place.at)
-        });
-        let tail = self.tail.iter().skip(in_tail.unwrap_or(0));
-        head.chain(middle).chain(from.into_iter().flatten()).chain(tail)
+        let (chunks, at) = self.chunks_from(start);
+        chunks.flat_map(Chunk::iter).skip(at)
+    }
+
+    /// Shows the items of a range, head to tail.
+    pub fn visit<'s>(&'s self, range: Range<usize>, mut visit: impl FnMut(&'s [u8])) {
+        let (chunks, mut at) = self.chunks_from(range.start);
+        let mut left = range.len();
+        for chunk in chunks {
+            let items = chunk.iter().part(at, left);
+            (at, left) = (0, left - items.len());
+            items.for_each(&mut visit);
+            if left == 0 {
+                return;
+            }
+        }
     }
 
     /// All items, tail to head.

@@ -7,6 +7,7 @@ mod middle;
 mod tests;
 
 use std::fmt;
+use std::ops::Range;
 
 use chunk::Chunk;
 use deque::Deque;
@@ -280,6 +281,14 @@ impl List {
             Form::Long(long) => long.deque.drop_at(end, count),
         }
         self.shorten();
+    }
+
+    /// Shows the elements of a range, which are there, head to tail.
+    pub fn visit<'s>(&'s self, range: Range<usize>, visit: impl FnMut(&'s [u8])) {
+        match &self.0 {
+            Form::Short(chunk) => chunk.iter().part(range.start, range.len()).for_each(visit),
+            Form::Long(long) => long.deque.visit(range, visit),
+        }
     }
 
     /// Elements from `start` on, head to tail.

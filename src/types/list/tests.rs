@@ -116,6 +116,13 @@ fn compare(list: &List, model: &VecDeque<Vec<u8>>) {
     for at in (0..model.len() + 2).step_by(model.len() / 16 + 1) {
         assert_eq!(list.get(at), model.get(at).map(Vec::as_slice), "{at}");
         assert_eq!(list.iter_from(at).next(), model.get(at).map(Vec::as_slice), "{at}");
+        let range = at.min(model.len())..(at + 1 + at % 700).min(model.len());
+        let mut seen = Vec::new();
+        list.visit(range.clone(), |item| seen.push(item));
+        assert!(
+            seen.into_iter().eq(model.range(range.clone()).map(Vec::as_slice)),
+            "{range:?}"
+        );
     }
 }
 
