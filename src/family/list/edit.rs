@@ -89,13 +89,13 @@ fn linsert(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.reply.int(0);
         return Ok(());
     };
-    let pivot = args.at(3);
+    let (pivot, element) = (args.at(3), args.at(4));
+    // Valkey makes room before it knows whether it will be needed.
+    list.will_grow(limit, 1, element.len());
     let Some(at) = list.iter_from(0).position(|item| item == pivot) else {
         ctx.reply.int(-1);
         return Ok(());
     };
-    let element = args.at(4);
-    list.will_grow(limit, 1, element.len());
     list.insert(at + behind, element);
     ctx.reply.count(list.len());
     ctx.keys.changed(key, Class::List, "linsert");
