@@ -47,7 +47,7 @@ impl Node {
     /// Processes requests at the front of `data` as far as possible; answers how many bytes they take.
     pub(super) fn process(&mut self, id: ConnId, conn: &mut Connection, data: &[u8]) -> usize {
         if conn.reply.capacity() == 0 {
-            conn.reply.replace(self.spare_buffers.pop().unwrap_or_default());
+            conn.reply.replace(self.spare_buffers.take());
         }
         let mut parser = match conn.parser.take() {
             Some(parser) => parser,

@@ -23,6 +23,7 @@ mod rerouting;
 mod roamers;
 mod roaming;
 mod slow_clients;
+mod spare;
 mod subscribing;
 mod timers;
 mod tracking;

@@ -15,6 +15,7 @@ use super::interim::{Interim, Runtime, StandIn};
 use super::places::Places;
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
+use super::spare::SpareBuffers;
 use super::timers::Pause;
 use super::tracking::Flushes;
 use super::underway::Underway;
@@ -170,13 +171,10 @@ pub struct Node {
     /// Connections that may go on with the input they have.
     pub(super) resumable: VecDeque<ConnId>,
     pub(super) spare_parsers: Vec<Box<RequestParser>>,
-    pub(super) spare_buffers: Vec<Vec<u8>>,
+    pub(super) spare_buffers: SpareBuffers,
     pub(super) counters: Counters,
 }
 
-/// Buffers kept for reuse, and the largest worth keeping, in bytes.
-const SPARE_BUFFERS_MAX: usize = 256;
-const SPARE_BUFFER_BYTES_MAX: usize = 64 << 10;
 /// What may always be unsent, whatever the limits: as much as Valkey keeps in a buffer that it does not count.
 const UNSENT_BYTES_UNLIMITED: usize = 16 << 10;
 /// Unprocessed input above which a connection is not read, and below which it is read again, in bytes.
@@ -232,7 +230,7 @@ impl Node {
             events: VecDeque::new(),
             resumable: VecDeque::new(),
             spare_parsers: Vec::new(),
-            spare_buffers: Vec::new(),
+            spare_buffers: SpareBuffers::default(),
             counters: Counters::default(),
         }
     }
@@ -389,7 +387,7 @@ impl Node {
             if conn.reply.is_empty() || conn.keeps_replies() {
                 return None;
             }
-            let bytes = conn.reply.replace(spare_buffers.pop().unwrap_or_default());
+            let bytes = conn.reply.replace(spare_buffers.take());
             conn.sending_bytes = bytes.len();
             conn.session.sent_bytes += bytes.len() as u64;
             Some(bytes)
@@ -399,20 +397,14 @@ impl Node {
     }
 
     /// A buffer from [`Node::output`] whose bytes have all been sent, for reuse.
-    pub fn sent(&mut self, id: ConnId, mut buffer: Vec<u8>) {
-        buffer.clear();
-        if self.spare_buffers.len() < SPARE_BUFFERS_MAX && (1..=SPARE_BUFFER_BYTES_MAX).contains(&buffer.capacity()) {
-            self.spare_buffers.push(buffer);
-        }
+    pub fn sent(&mut self, id: ConnId, buffer: Vec<u8>) {
+        self.spare_buffers.keep(buffer);
         let spare_buffers = &mut self.spare_buffers;
         let goes_on = self.places.look(id, |conn| {
             conn.sending_bytes = 0;
             if conn.reply.is_empty() {
                 // An idle connection keeps no buffer.
-                let idle = conn.reply.replace(Vec::new());
-                if idle.capacity() > 0 && spare_buffers.len() < SPARE_BUFFERS_MAX {
-                    spare_buffers.push(idle);
-                }
+                spare_buffers.keep(conn.reply.replace(Vec::new()));
             }
             conn.input_bytes() > 0
         });
