@@ -153,6 +153,39 @@ fn subscribers_that_do_not_read_are_cut_off() {
 }
 
 #[test]
+fn the_biggest_clients_are_closed_when_all_take_too_much() {
+    for shards in ["1", "2"] {
+        let server = Server::start(&["--shards", shards]);
+        let mut admin = server.connect();
+        assert_eq!(admin.ask("CONFIG SET maxmemory 100mb maxmemory-clients 4%"), "+OK");
+        let mut kept = server.connect();
+        assert_eq!(kept.ask("CLIENT NO-EVICT on"), "+OK");
+        let mut big = server.connect();
+        let mut small: Vec<_> = (0..20).map(|_| server.connect()).collect();
+        for client in [&mut kept, &mut big].into_iter().chain(&mut small) {
+            assert_eq!(client.ask("MULTI"), "+OK");
+            assert_eq!(client.ask("SET key x"), "+QUEUED");
+        }
+        let append = format!("APPEND key {}", "x".repeat(50_000));
+        for _ in 0..30 {
+            assert_eq!(kept.ask(&append), "+QUEUED");
+        }
+        // Its own share lies below the limit; both together lie above, and the other one stays.
+        let queued = (0..500).take_while(|_| big.ask(&append) == "+QUEUED").count();
+        assert!((20..200).contains(&queued), "{queued} commands with {shards} shards");
+        assert!(big.is_at_end());
+        let mut eager = server.connect();
+        assert_eq!(eager.ask("PING"), "+PONG");
+        assert_eq!(kept.ask("GET key"), "+QUEUED");
+        for client in &mut small {
+            assert_eq!(client.ask("DISCARD"), "+OK", "with {shards} shards");
+        }
+        admin.send("INFO stats\r\n");
+        while admin.line() != "evicted_clients:1" {}
+    }
+}
+
+#[test]
 fn connections_that_break_while_replies_are_sent_do_no_harm() {
     for kernel in KERNELS {
         let server = Server::start_with(&["--shards", "2"], &[("CORELANE_IO_URING", kernel)]);

@@ -129,7 +129,26 @@ pub struct Session {
     pub output_bytes: usize,
 }
 
+/// What a name takes besides its bytes, in a set of names here and in the shard's tables.
+const NAME_BYTES: usize = 64;
+
 impl Session {
+    /// What the commands queued since MULTI take, bytes; O(commands).
+    pub fn queued_bytes(&self) -> usize {
+        let queued = self.multi.iter().flat_map(|multi| &multi.queue);
+        queued
+            .map(|queued| size_of::<Queued>() + queued.args.heap_bytes())
+            .sum()
+    }
+
+    /// What queued commands, subscriptions and watched keys take, bytes; O(them).
+    pub fn state_bytes(&self) -> usize {
+        let topics = [&self.channels, &self.patterns, &self.shard_channels];
+        let names = topics.into_iter().flatten().map(|name| name.len());
+        let keys = self.watched.iter().map(|watched| watched.key.len());
+        self.queued_bytes() + names.chain(keys).map(|len| NAME_BYTES + len).sum::<usize>()
+    }
+
     /// A new connection's state.
     pub fn new(client: ClientId, address: Box<str>, local_address: Box<str>, authenticated: bool, now: Now) -> Self {
         Session {

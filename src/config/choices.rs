@@ -200,6 +200,58 @@ pub struct OutputLimits {
     pub pubsub: OutputLimit,
 }
 
+/// What all clients may take together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientsLimit {
+    /// So many bytes; 0: no limit.
+    Bytes(u64),
+    /// So many hundredths of `maxmemory`; no limit without that.
+    Percent(u64),
+}
+
+/// No limit is lower, so that the server can always be asked.
+const CLIENTS_BYTES_MIN: u64 = 128 << 10;
+
+impl Default for ClientsLimit {
+    fn default() -> Self {
+        ClientsLimit::Bytes(0)
+    }
+}
+
+impl ClientsLimit {
+    /// The limit in bytes, if there is one.
+    pub fn bytes(self, maxmemory_bytes: u64) -> Option<u64> {
+        let bytes = match self {
+            ClientsLimit::Bytes(bytes) => bytes,
+            ClientsLimit::Percent(_) if maxmemory_bytes == 0 => 0,
+            ClientsLimit::Percent(percent) => {
+                let hundredths = u128::from(maxmemory_bytes) * u128::from(percent);
+                // A part of a number of 64 bits, but for what is no percentage.
+                u64::try_from(hundredths / 100).unwrap_or(u64::MAX).max(1)
+            }
+        };
+        (bytes > 0).then_some(bytes.max(CLIENTS_BYTES_MIN))
+    }
+}
+
+impl Typed for ClientsLimit {
+    fn value(&self) -> Value {
+        Value::Text(match self {
+            ClientsLimit::Bytes(bytes) => bytes.to_string(),
+            ClientsLimit::Percent(percent) => format!("{percent}%"),
+        })
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Text(text) = value else { return None };
+        match text.strip_suffix('%') {
+            Some("0") => Some(ClientsLimit::Bytes(0)),
+            Some(percent) => percent.parse().ok().map(ClientsLimit::Percent),
+            None => text.parse().ok().map(ClientsLimit::Bytes),
+        }
+    }
+}
+
 impl Default for OutputLimits {
     fn default() -> Self {
         let limit = |hard_bytes, soft_bytes, soft_s| OutputLimit {

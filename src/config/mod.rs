@@ -13,7 +13,7 @@ mod value;
 use std::collections::BTreeMap;
 
 use crate::base::collation::Collation;
-pub use choices::{EvictionPolicy, LogLevel, NotifyEvents, OutputLimit, OutputLimits, Toggle};
+pub use choices::{ClientsLimit, EvictionPolicy, LogLevel, NotifyEvents, OutputLimit, OutputLimits, Toggle};
 pub use directive::{Changes, Directive, Field, Why};
 pub use load::{Invocation, LoadError, from_arguments};
 pub use rewrite::{RewriteError, rewrite_file};
@@ -77,6 +77,8 @@ pub struct Config {
     pub active_expire_effort: u32,
     /// Bytes that keys and values may take; 0: no limit.
     pub maxmemory_bytes: u64,
+    /// What clients may take together.
+    pub maxmemory_clients: ClientsLimit,
     /// What happens at that limit.
     pub maxmemory_policy: EvictionPolicy,
     /// Entries that are drawn for each eviction.
@@ -174,6 +176,7 @@ impl Default for Config {
             hz: 10,
             active_expire_effort: 1,
             maxmemory_bytes: 0,
+            maxmemory_clients: ClientsLimit::default(),
             maxmemory_policy: EvictionPolicy::NoEviction,
             maxmemory_samples: 5,
             maxmemory_eviction_tenacity: 10,

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fs;
 
 use super::rewrite::rewrite;
-use super::{Changes, Config, Field, Invocation, Kind, LoadError, all, find, from_arguments, rewrite_file};
+use super::{
+    Changes, ClientsLimit, Config, Field, Invocation, Kind, LoadError, all, find, from_arguments, rewrite_file,
+};
 
 fn set(config: &mut Config, name: &str, text: &str) -> Result<String, String> {
     let directive = find(name).expect("the directive is known");
@@ -97,6 +99,8 @@ fn values_read_and_print_as_valkeys() {
             Err("argument must be between 1048576 and 9223372036854775807 inclusive"),
         ),
         ("maxmemory-clients", "5%", Ok("5%")),
+        ("maxmemory-clients", "0%", Ok("0")),
+        ("maxmemory-clients", "1kb", Ok("1024")),
         (
             "maxmemory-clients",
             "101%",
@@ -396,4 +400,19 @@ fn what_valkey_fixes_at_start_is_fixed_here() {
         );
     }
     assert_eq!(find("dir").map(|directive| directive.changes), Some(Changes::Protected));
+}
+
+#[test]
+fn what_clients_may_take_is_a_number_or_a_part_of_all_memory() {
+    for (limit, maxmemory, want) in [
+        (ClientsLimit::Bytes(0), 1 << 30, None),
+        (ClientsLimit::Bytes(1 << 20), 0, Some(1 << 20)),
+        (ClientsLimit::Bytes(1), 0, Some(128 << 10)),
+        (ClientsLimit::Percent(5), 0, None),
+        (ClientsLimit::Percent(5), 100 << 20, Some(5 << 20)),
+        (ClientsLimit::Percent(100), u64::MAX, Some(u64::MAX)),
+        (ClientsLimit::Percent(1), 10, Some(128 << 10)),
+    ] {
+        assert_eq!(limit.bytes(maxmemory), want, "{limit:?} of {maxmemory}");
+    }
 }

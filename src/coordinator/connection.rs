@@ -108,7 +108,11 @@ pub struct Connection {
     pub sending_bytes: usize,
     /// Since when more is unsent than it may be for long, monotonic microseconds.
     pub over_limit_since_us: Option<u64>,
-    /// It has not read for too long, and is being closed.
+    /// What the client takes, as its shard has counted it.
+    pub counted_bytes: u64,
+    /// What its state but for buffers took when that was last counted.
+    pub state_bytes: usize,
+    /// It is being closed, and nothing more is sent.
     pub is_cut_off: bool,
     /// What it waits for.
     pub flow: Flow,
@@ -147,6 +151,8 @@ impl Connection {
             own_messages: Reply::default(),
             sending_bytes: 0,
             over_limit_since_us: None,
+            counted_bytes: 0,
+            state_bytes: 0,
             is_cut_off: false,
             flow: Flow::Ready,
             confirmations_left: 0,
@@ -279,6 +285,11 @@ impl Connection {
     pub fn note_reply(&mut self, bytes: u32) {
         let faded = self.reply_bytes_of_late - self.reply_bytes_of_late / 8;
         self.reply_bytes_of_late = bytes.max(faded);
+    }
+
+    /// Room of its buffers, in bytes.
+    pub fn buffer_bytes(&self) -> usize {
+        self.input.capacity() + self.reply.capacity() + self.own_messages.capacity() + self.sending_bytes
     }
 
     /// Bytes that wait to be sent, taken by the runtime or not.

@@ -15,6 +15,8 @@ pub struct Counters {
     pub errors: u64,
     /// Clients closed since they did not read what was sent to them.
     pub output_limit_disconnections: u64,
+    /// Clients closed since all clients took too much together.
+    pub evicted_clients: u64,
     /// Commands sent to another core.
     pub forwarded: u64,
     /// Groups of pipelined commands over two cores, and those that had to be split.
@@ -42,7 +44,7 @@ impl Counters {
     }
 
     /// Each with its INFO field name.
-    pub fn fields(&self) -> [(&'static str, i64); 13] {
+    pub fn fields(&self) -> [(&'static str, i64); 14] {
         [
             ("total_commands_processed", self.commands as i64),
             ("total_connections_received", self.connections_received as i64),
@@ -53,6 +55,7 @@ impl Counters {
                 "client_output_buffer_limit_disconnections",
                 self.output_limit_disconnections as i64,
             ),
+            ("evicted_clients", self.evicted_clients as i64),
             ("corelane_forwarded_commands", self.forwarded as i64),
             ("corelane_groups", self.groups as i64),
             ("corelane_groups_split", self.groups_split as i64),

@@ -2,6 +2,7 @@
 
 mod admission;
 mod blocking;
+mod client_memory;
 mod connection;
 mod control;
 mod counters;

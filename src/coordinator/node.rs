@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
+use super::client_memory::{ClientMemory, ClientShares};
 use super::connection::{Connection, Flow};
 use super::counters::Counters;
 use super::directory::Directory;
@@ -72,6 +73,7 @@ pub struct Shared {
     /// What all shards take.
     pub budget: Arc<Budget>,
     pub(super) directory: Directory,
+    pub(super) client_shares: ClientShares,
     clients: AtomicU64,
     transactions: AtomicU64,
     connected: AtomicUsize,
@@ -167,6 +169,7 @@ pub struct Node {
     pub(super) cron_due_us: u64,
     /// When eviction goes on, while there is more to evict than one go does.
     pub(super) evict_due_us: Option<u64>,
+    pub(super) client_memory: ClientMemory,
     pub(super) events: VecDeque<Event>,
     /// Connections that may go on with the input they have.
     pub(super) resumable: VecDeque<ConnId>,
@@ -227,6 +230,7 @@ impl Node {
             pause: None,
             cron_due_us: setup.now.mono_us,
             evict_due_us: None,
+            client_memory: ClientMemory::default(),
             events: VecDeque::new(),
             resumable: VecDeque::new(),
             spare_parsers: Vec::new(),
@@ -307,7 +311,8 @@ impl Node {
 
     /// The connection is gone (end of file, error, or closed on request).
     pub fn closed(&mut self, id: ConnId) {
-        let Some(conn) = self.take_conn(id) else { return };
+        let Some(mut conn) = self.take_conn(id) else { return };
+        self.discount_client(&mut conn);
         self.shared.connected.fetch_sub(1, Ordering::Relaxed);
         self.shared.directory.remove(conn.session.client);
         if let Some(stand_in) = &mut self.stand_in {
@@ -367,7 +372,8 @@ impl Node {
     /// When [`Node::tick`] must run next, monotonic microseconds; `None`: nothing is scheduled.
     pub fn next_deadline_us(&self) -> Option<u64> {
         let first = self.deadlines.first().map(|(deadline, _)| *deadline);
-        [first, self.evict_due_us, Some(self.cron_due_us)]
+        let evicts_clients = self.client_memory.is_due.then_some(self.shard.now.mono_us);
+        [first, self.evict_due_us, evicts_clients, Some(self.cron_due_us)]
             .into_iter()
             .flatten()
             .min()
@@ -426,7 +432,8 @@ impl Node {
 
     /// Takes a connection out to move it to another shard; `None` when it is gone.
     pub fn detach(&mut self, id: ConnId) -> Option<Box<Moved>> {
-        let conn = self.take_conn(id)?;
+        let mut conn = self.take_conn(id)?;
+        self.discount_client(&mut conn);
         debug_assert!(
             matches!(conn.flow, Flow::Moving),
             "only a connection that asked for it is moved"
@@ -490,6 +497,7 @@ impl Node {
             conn.reading_paused = false;
             self.events.push_back(Event::ResumeReading(id));
         }
+        self.count_client(&mut conn);
         self.places.put(id, conn);
     }
 }

@@ -47,6 +47,12 @@ impl Node {
             conn.unsent_bytes()
         );
         self.counters.output_limit_disconnections += 1;
+        self.close_at_once(id, conn);
+    }
+
+    /// Closes a connection without sending anything more.
+    pub(super) fn close_at_once(&mut self, id: ConnId, conn: &mut Connection) {
+        conn.is_cut_off = true;
         self.stop_blocking(id, conn);
         conn.reply.replace(Vec::new());
         conn.own_messages.replace(Vec::new());

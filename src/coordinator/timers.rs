@@ -25,6 +25,9 @@ impl Node {
             self.deadlines.remove(&(deadline, id));
             self.time_out(id);
         }
+        if self.cron_due_us <= now_us || self.client_memory.is_due {
+            self.evict_clients();
+        }
         if self.cron_due_us <= now_us || self.evict_due_us.is_some_and(|at| at <= now_us) {
             self.evict_while_over_limit();
         }

@@ -7,7 +7,6 @@ use crate::config::value::Kind;
 
 const ALLOCATOR: Why = Why::Moot("the allocator is mimalloc, which needs no defragmentation by hand");
 const LAZYFREE: Why = Why::Moot("every shard frees large values piecemeal");
-const CLIENTS: Why = Why::NotYet("eviction of clients");
 const TABLE: Why = Why::Moot("tables grow by segments, which needs no work between commands");
 const INT_MAX: i64 = 2_147_483_647;
 const SIGNED: u64 = i64::MAX as u64;
@@ -59,7 +58,7 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive::live("lfu-decay-time", Kind::Integer(0, INT_MAX), field!(lfu_decay_time_min)),
     Directive::live("lfu-log-factor", Kind::Integer(0, INT_MAX), field!(lfu_log_factor)),
     Directive::live("maxmemory", Kind::Bytes(0, u64::MAX), field!(maxmemory_bytes)),
-    Directive::inert("maxmemory-clients", Kind::BytesOrPercent, "0", CLIENTS),
+    Directive::live("maxmemory-clients", Kind::BytesOrPercent, field!(maxmemory_clients)),
     Directive::live(
         "maxmemory-eviction-tenacity",
         Kind::Integer(0, 100),

@@ -160,13 +160,8 @@ fn line(session: &Session, now: Now) -> String {
         None if session.watched.is_empty() => -1,
         None => 0,
     };
-    let multi_bytes: usize = session
-        .multi
-        .iter()
-        .flat_map(|multi| &multi.queue)
-        .map(|queued| queued.args.heap_bytes())
-        .sum();
-    let total = size_of::<Session>() + session.input_bytes + session.output_bytes + multi_bytes;
+    let multi_bytes = session.queued_bytes();
+    let total = size_of::<Session>() + session.input_bytes + session.output_bytes + session.state_bytes();
     let command = session
         .last_command
         .map_or_else(|| "NULL".to_owned(), |command| command.full_name());

@@ -402,7 +402,7 @@ const STATS: &[Field] = &[
     Fixed("expired_time_cap_reached_count", "0"),
     Fixed("expire_cycle_cpu_milliseconds", "0"),
     Fact("evicted_keys", "0"),
-    Fixed("evicted_clients", "0"),
+    Fact("evicted_clients", "0"),
     Fact("evicted_scripts", "0"),
     Fixed("total_eviction_exceeded_time", "0"),
     Fixed("current_eviction_exceeded_time", "0"),
