@@ -39,6 +39,8 @@ pub struct Queued {
 pub struct Multi {
     /// Commands in order.
     pub queue: Vec<Queued>,
+    /// What they take, bytes.
+    pub queued_bytes: usize,
     /// A command was refused while queueing, so that EXEC must abort.
     pub refused: bool,
 }
@@ -71,6 +73,8 @@ pub struct Session {
     pub local_address: Box<str>,
     /// Came over the unix socket or from the loopback interface.
     pub local: bool,
+    /// The number of its socket's descriptor.
+    pub fd: i32,
     /// Selected database.
     pub db: DbIndex,
     /// Negotiated protocol.
@@ -132,21 +136,26 @@ pub struct Session {
 /// What a name takes besides its bytes, in a set of names here and in the shard's tables.
 const NAME_BYTES: usize = 64;
 
+impl Multi {
+    /// Adds a command behind the others.
+    pub fn push(&mut self, queued: Queued) {
+        self.queued_bytes += size_of::<Queued>() + queued.args.heap_bytes();
+        self.queue.push(queued);
+    }
+}
+
 impl Session {
-    /// What the commands queued since MULTI take, bytes; O(commands).
+    /// What the commands queued since MULTI take, bytes.
     pub fn queued_bytes(&self) -> usize {
-        let queued = self.multi.iter().flat_map(|multi| &multi.queue);
-        queued
-            .map(|queued| size_of::<Queued>() + queued.args.heap_bytes())
-            .sum()
+        self.multi.as_ref().map_or(0, |multi| multi.queued_bytes)
     }
 
-    /// What queued commands, subscriptions and watched keys take, bytes; O(them).
-    pub fn state_bytes(&self) -> usize {
+    /// What the names of subscriptions and watched keys take, bytes; O(names).
+    pub fn names_bytes(&self) -> usize {
         let topics = [&self.channels, &self.patterns, &self.shard_channels];
         let names = topics.into_iter().flatten().map(|name| name.len());
         let keys = self.watched.iter().map(|watched| watched.key.len());
-        self.queued_bytes() + names.chain(keys).map(|len| NAME_BYTES + len).sum::<usize>()
+        names.chain(keys).map(|len| NAME_BYTES + len).sum()
     }
 
     /// A new connection's state.
@@ -156,6 +165,7 @@ impl Session {
             address,
             local_address,
             local: false,
+            fd: 0,
             db: DbIndex(0),
             resp: Resp::V2,
             authenticated,

@@ -45,9 +45,9 @@ impl ClientShares {
 }
 
 impl Connection {
-    /// What the client takes: its buffers as they are, and the rest of its state as it was last counted; O(1).
+    /// What the client takes: its buffers and queued commands as they are, and its names as they were last counted; O(1).
     fn taken_bytes(&self) -> u64 {
-        (size_of::<Connection>() + self.buffer_bytes() + self.state_bytes) as u64
+        (size_of::<Connection>() + self.buffer_bytes() + self.session.queued_bytes() + self.names_bytes) as u64
     }
 }
 
@@ -131,7 +131,7 @@ impl Node {
             if !is_counting || conn.is_cut_off {
                 return;
             }
-            conn.state_bytes = conn.session.state_bytes();
+            conn.names_bytes = conn.session.names_bytes();
             conn.counted_bytes = conn.taken_bytes();
             sum += conn.counted_bytes;
             if !conn.session.no_evict && !conn.session.closing {

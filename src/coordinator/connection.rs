@@ -110,8 +110,8 @@ pub struct Connection {
     pub over_limit_since_us: Option<u64>,
     /// What the client takes, as its shard has counted it.
     pub counted_bytes: u64,
-    /// What its state but for buffers took when that was last counted.
-    pub state_bytes: usize,
+    /// What its names of channels and keys took when they were last counted.
+    pub names_bytes: usize,
     /// It is being closed, and nothing more is sent.
     pub is_cut_off: bool,
     /// What it waits for.
@@ -152,7 +152,7 @@ impl Connection {
             sending_bytes: 0,
             over_limit_since_us: None,
             counted_bytes: 0,
-            state_bytes: 0,
+            names_bytes: 0,
             is_cut_off: false,
             flow: Flow::Ready,
             confirmations_left: 0,

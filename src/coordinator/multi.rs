@@ -24,7 +24,7 @@ impl Node {
 
     pub(super) fn queue(&mut self, conn: &mut Connection, command: &'static Command, args: Args<'_>) {
         let multi = conn.session.multi.as_mut().expect("only a transaction queues");
-        multi.queue.push(Queued {
+        multi.push(Queued {
             command,
             args: args.into(),
         });
@@ -102,7 +102,7 @@ impl Node {
         let Some(multi) = conn.session.multi.take() else {
             return conn.reply.error_bytes(&Error::ExecWithoutMulti.line());
         };
-        let Multi { queue, refused } = *multi;
+        let Multi { queue, refused, .. } = *multi;
         if refused {
             self.unwatch(conn);
             return conn.reply.error_bytes(&Error::ExecAbort.line());

@@ -43,6 +43,8 @@ pub struct Peer {
     pub local_address: Box<str>,
     /// Came over the unix socket or from the loopback interface.
     pub local: bool,
+    /// The number of the socket's descriptor.
+    pub fd: i32,
 }
 
 /// What the runtime must do for a connection after a pass.
@@ -271,6 +273,7 @@ impl Node {
         let authenticated = self.shard.config.requirepass.is_empty();
         let mut session = Session::new(client, peer.address, peer.local_address, authenticated, self.shard.now);
         session.local = peer.local;
+        session.fd = peer.fd;
         self.places.install(conn, Box::new(Connection::new(session)));
     }
 

@@ -190,12 +190,14 @@ impl Listener {
 
     /// Who connected, as CLIENT LIST shows it; the socket is given back.
     pub fn peer(&self, socket: OwnedFd) -> (OwnedFd, Peer) {
+        let fd = socket.as_raw_fd();
         if let Some(path) = &self.unix_path {
             let address: Box<str> = format!("{path}:0").into();
             let peer = Peer {
                 address: address.clone(),
                 local_address: address,
                 local: true,
+                fd,
             };
             return (socket, peer);
         }
@@ -212,6 +214,7 @@ impl Listener {
                 .is_ok_and(|address| address.ip().to_canonical().is_loopback()),
             address: shown(address),
             local_address: shown(stream.local_addr()),
+            fd,
         };
         (stream.into(), peer)
     }

@@ -34,7 +34,8 @@ fn an_accepted_socket_inherits_the_listeners_options() {
         accepted.tcp_keepalive_interval().expect("it is a TCP socket"),
         Duration::from_secs(100)
     );
-    let (_, peer) = listeners[0].peer(accepted.into());
+    let (socket, peer) = listeners[0].peer(accepted.into());
+    assert_eq!(peer.fd, socket.as_raw_fd());
     assert_eq!(
         &*peer.address,
         client.local_addr().expect("it is connected").to_string()

@@ -161,7 +161,7 @@ fn line(session: &Session, now: Now) -> String {
         None => 0,
     };
     let multi_bytes = session.queued_bytes();
-    let total = size_of::<Session>() + session.input_bytes + session.output_bytes + session.state_bytes();
+    let total = size_of::<Session>() + session.input_bytes + session.output_bytes + multi_bytes + session.names_bytes();
     let command = session
         .last_command
         .map_or_else(|| "NULL".to_owned(), |command| command.full_name());
@@ -170,13 +170,14 @@ fn line(session: &Session, now: Now) -> String {
         Resp::V3 => 3,
     };
     format!(
-        "id={} addr={} laddr={} fd=0 name={} age={} idle={} flags={} capa={} db={} sub={} psub={} ssub={} multi={queued} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} capa={} db={} sub={} psub={} ssub={} multi={queued} \
          watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={total} \
          events=r cmd={command} user=default redir={} resp={resp} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
          tot-cmds={}\n",
         session.client,
         session.address,
         session.local_address,
+        session.fd,
         String::from_utf8_lossy(&session.name),
         age_s(session, now),
         idle_s(session, now),
