@@ -89,6 +89,8 @@ SCAN_CURSORS = {"scan": 1, "sscan": 2, "hscan": 2, "zscan": 2}
 ALL_DIRECTIVES = (c.anything, "ports and directories")
 # SORT BY a pattern without `*` takes a set's elements as the table has them.
 UNSORTED = (c.choice, HASH_ORDER)
+# SORT ALPHA compares texts up to their first zero byte. Which of equal elements of a set comes first is as the table has it.
+CUT_TEXTS = (c.or_cut_texts, HASH_ORDER)
 
 CONTAINERS = {
     "acl", "client", "cluster", "command", "commandlog", "config", "function", "latency", "memory",
@@ -115,6 +117,8 @@ def rule_for(args):
         return ALL_DIRECTIVES[0]
     if name in ("sort", "sort_ro") and _unsorted(args):
         return UNSORTED[0]
+    if name in ("sort", "sort_ro") and any(word.upper() == b"ALPHA" for word in args[2:]):
+        return CUT_TEXTS[0]
     if name == "eval" and len(args) > 3 and args[2] == b"0" and b"unpack(ARGV)" in args[1]:
         inner = rule_for(args[3:])
         # A map that a script was given is a table of Lua, which answers it in the order of its own hash of the keys.

@@ -42,7 +42,8 @@ fn score(word: &[u8]) -> Option<Bound<f64>> {
         [b'(', rest @ ..] => (true, rest),
         _ => (false, word),
     };
-    // Nothing at all reads as zero, as C reads it.
+    // A text ends at its first zero byte, and nothing at all reads as zero, as C reads it.
+    let digits = digits.split(|&byte| byte == 0).next().unwrap_or_default();
     let value = if digits.is_empty() {
         0.0
     } else {
