@@ -188,6 +188,14 @@ impl<S: Read + Write> Client<S> {
         self.line()
     }
 
+    /// As [`Client::ask`]; none when the connection is broken off.
+    pub fn ask_while_open(&mut self, text: &str) -> Option<String> {
+        self.stream().write_all(format!("{text}\r\n").as_bytes()).ok()?;
+        let mut line = String::new();
+        self.reader.read_line(&mut line).ok()?;
+        Some(line.trim_end().to_owned())
+    }
+
     pub fn read_exactly(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         self.reader.read_exact(&mut bytes).expect("the server answers in time");
