@@ -8,6 +8,8 @@ mod bad_clients;
 mod scripts;
 #[path = "process/server.rs"]
 mod server;
+#[path = "process/subscribing.rs"]
+mod subscribing;
 
 use std::fs;
 use std::io::{Read, Write};

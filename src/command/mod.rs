@@ -8,6 +8,7 @@ pub mod error;
 pub mod exec;
 pub mod expiry;
 pub mod footprint;
+pub mod joining;
 pub mod key;
 pub mod local;
 pub mod multi_pop;

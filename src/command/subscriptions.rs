@@ -1,11 +1,14 @@
 //! Who subscribes to what on which shard: every shard keeps an equal copy, so that publishing asks nobody.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::base::id::ShardId;
 use crate::base::patterns::Patterns;
 use crate::base::prefixes::Prefixes;
+use crate::command::joining::Joining;
 
 /// What a subscription is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,9 +39,19 @@ pub struct Subscriptions {
     shard_channels: HashMap<Box<[u8]>, Counts>,
     prefixes: Prefixes<Counts>,
     monitors: Counts,
+    /// Who may have more than is told here.
+    joining: Arc<Joining>,
 }
 
 impl Subscriptions {
+    /// Nothing yet; `joining` tells on which shards clients subscribe.
+    pub fn new(joining: Arc<Joining>) -> Self {
+        Subscriptions {
+            joining,
+            ..Subscriptions::default()
+        }
+    }
+
     /// A client on `shard` has joined `name`.
     pub fn join(&mut self, topic: Topic, name: &[u8], shard: ShardId) {
         let counts = match topic {
@@ -76,7 +89,7 @@ impl Subscriptions {
         }
     }
 
-    /// The shards with subscribers of `channel`, by name or pattern, and how many subscriptions a message reaches.
+    /// The shards that may have subscribers of `channel`, by name or pattern, and how many subscriptions a message reaches for certain.
     pub fn audience(&self, channel: &[u8], sharded: bool) -> (Shards, usize) {
         let (mut shards, mut total) = (Shards::new(), 0);
         let mut add = |counts: &Counts| {
@@ -93,13 +106,17 @@ impl Subscriptions {
             self.channels.get(channel).into_iter().for_each(&mut add);
             self.patterns.matching(channel).for_each(|(_, counts)| add(counts));
         }
+        if !self.joining.is_empty() {
+            let more: Shards = self.joining.shards().filter(|shard| !shards.contains(shard)).collect();
+            shards.extend(more);
+        }
         (shards, total)
     }
 
     /// Whether nobody subscribes to a channel or a pattern.
     #[inline]
     pub fn is_silent(&self) -> bool {
-        self.channels.is_empty() && self.patterns.is_empty()
+        self.channels.is_empty() && self.patterns.is_empty() && self.joining.is_empty()
     }
 
     /// The shards on which somebody monitors.

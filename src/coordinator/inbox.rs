@@ -70,7 +70,7 @@ impl Node {
         match message {
             Message::Everywhere { origin, command, words } => self.run_part(origin, command, batch.args(words)),
             Message::Subscription(subscription) => self.note_subscription(from, *subscription),
-            Message::Publish(publication) => self.receive_message(from, &publication),
+            Message::Publish(publication) => self.receive_message(from, publication),
             Message::Invalidate(invalidate) => self.receive_invalidation(*invalidate),
             Message::Redirected { conn, client, stale } => self.receive_redirected(conn, client, &stale),
             Message::Broadcast(broadcast) => self.receive_broadcast(&broadcast),

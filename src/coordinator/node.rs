@@ -22,7 +22,8 @@ use super::tracking::Flushes;
 use super::underway::Underway;
 use crate::base::id::{ClientId, ConnId, Origin, ShardId, TxId};
 use crate::base::time::Now;
-use crate::command::{Session, Text};
+use crate::command::joining::Joining;
+use crate::command::{Publication, Session, Text};
 use crate::config::Config;
 use crate::protocol::request::RequestParser;
 use crate::protocol::scout::AHEAD;
@@ -76,6 +77,7 @@ pub struct Shared {
     pub budget: Arc<Budget>,
     pub(super) directory: Directory,
     pub(super) client_shares: ClientShares,
+    pub(super) joining: Arc<Joining>,
     clients: AtomicU64,
     transactions: AtomicU64,
     connected: AtomicUsize,
@@ -162,6 +164,10 @@ pub struct Node {
     pub(super) listeners: Listeners,
     /// How many messages this core has sent to itself that have not arrived.
     pub(super) messages_to_self: usize,
+    /// Messages that are delivered after so many more passes.
+    pub(super) late: VecDeque<(u8, Arc<Publication>)>,
+    /// When a client has last subscribed, monotonic microseconds; none when that is long ago.
+    pub(super) joined_us: Option<u64>,
     pub(super) flushes: Flushes,
     pub(super) roamers: Roamers,
     /// Of which shards requests are still to come that they have sent by other affinity rules than those in force here.
@@ -203,6 +209,7 @@ impl Node {
             router: router.clone(),
             registry: setup.shared.registry.clone(),
             budget: setup.shared.budget.clone(),
+            joining: setup.shared.joining.clone(),
         });
         let interim = Interim::new(
             setup.shared.clone(),
@@ -225,6 +232,8 @@ impl Node {
             spare_members: Vec::new(),
             listeners: Listeners::default(),
             messages_to_self: 0,
+            late: VecDeque::new(),
+            joined_us: None,
             flushes: Flushes::default(),
             roamers: Roamers::default(),
             outdated: vec![0; usize::from(setup.shards)],
@@ -261,6 +270,7 @@ impl Node {
         self.shard.now = now;
         if self.stand_in.is_none() {
             self.shard.share_usage();
+            self.deliver_late();
         }
     }
 
@@ -376,7 +386,8 @@ impl Node {
     pub fn next_deadline_us(&self) -> Option<u64> {
         let first = self.deadlines.first().map(|(deadline, _)| *deadline);
         let evicts_clients = self.client_memory.is_due.then_some(self.shard.now.mono_us);
-        [first, self.evict_due_us, evicts_clients, Some(self.cron_due_us)]
+        let late = (!self.late.is_empty()).then_some(self.shard.now.mono_us);
+        [first, self.evict_due_us, evicts_clients, Some(self.cron_due_us), late]
             .into_iter()
             .flatten()
             .min()

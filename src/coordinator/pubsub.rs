@@ -12,6 +12,11 @@ use crate::command::{Announcement, Publication, Topic};
 use crate::protocol::reply::{Reply, Resp};
 use crate::shard::message::Message;
 
+/// A message that comes while clients subscribe waits until the pass after the next: only then is everything read that had arrived before it.
+const PASSES_LATE: u8 = 1;
+/// For how long after a subscription others are expected, microseconds.
+const JOINING_US: u64 = 60_000_000;
+
 /// This core's listeners, in the order in which they subscribed.
 #[derive(Default)]
 pub(super) struct Listeners {
@@ -152,8 +157,8 @@ impl Node {
             return;
         }
         let channel = [format!("__{kind}@{}__:", db.0).as_bytes(), subject].concat();
-        let (shards, reached) = self.shard.subscriptions.audience(&channel, false);
-        if reached > 0 {
+        let (shards, _) = self.shard.subscriptions.audience(&channel, false);
+        if !shards.is_empty() {
             let publication = Publication {
                 channel: channel.into(),
                 payload: payload.into(),
@@ -167,7 +172,7 @@ impl Node {
     fn deliver_message(&mut self, publication: Publication, mut current: Option<&mut Current<'_>>) {
         let own = self.shard.id;
         // What runs on behalf of a connection of this core and nobody else's message precedes is delivered at once.
-        let direct = current.is_some() && self.messages_to_self == 0;
+        let direct = current.is_some() && self.messages_to_self == 0 && !self.shared.joining.has(own);
         let shards = publication.shards.clone();
         if direct && *shards == [own] {
             return self.fan_out(&publication, current);
@@ -184,9 +189,39 @@ impl Node {
     }
 
     /// A message has arrived.
-    pub(super) fn receive_message(&mut self, from: ShardId, publication: &Publication) {
+    pub(super) fn receive_message(&mut self, from: ShardId, publication: Arc<Publication>) {
         self.messages_to_self -= usize::from(from == self.shard.id);
-        self.fan_out(publication, None);
+        if self.stand_in.is_none() && (self.shared.joining.has(self.shard.id) || !self.late.is_empty()) {
+            return self.late.push_back((PASSES_LATE, publication));
+        }
+        self.fan_out(&publication, None);
+    }
+
+    /// A pass begins: messages are delivered once the sockets have been read that clients had written to before they were published.
+    pub(super) fn deliver_late(&mut self) {
+        while let Some((0, publication)) = self.late.front() {
+            let publication = publication.clone();
+            self.late.pop_front();
+            self.fan_out(&publication, None);
+        }
+        self.late.iter_mut().for_each(|(passes, _)| *passes -= 1);
+    }
+
+    /// A client of this core subscribes.
+    pub(super) fn note_joining(&mut self) {
+        if self.shard.shards > 1 {
+            self.joined_us = Some(self.shard.now.mono_us);
+            self.shared.joining.set(self.shard.id, true);
+        }
+    }
+
+    /// No client has subscribed for a while.
+    pub(super) fn end_joining(&mut self) {
+        let is_over = |joined_us: u64| self.shard.now.mono_us >= joined_us + JOINING_US;
+        if self.joined_us.is_some_and(is_over) {
+            self.joined_us = None;
+            self.shared.joining.set(self.shard.id, false);
+        }
     }
 
     /// Writes a message to this core's listeners: to those of the channel, then to those of matching patterns.

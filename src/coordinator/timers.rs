@@ -39,6 +39,7 @@ impl Node {
             self.cron_due_us = now_us + if more { 1_000 } else { period_us };
             self.shard.look_at_the_time(&mut self.out);
             self.end_pause();
+            self.end_joining();
             self.close_idle();
             self.limit_slow_clients();
         }

@@ -113,7 +113,7 @@ fn spublish(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn publish_to(ctx: &mut Context<'_>, args: Args<'_>, sharded: bool) -> Ran {
     let (shards, reached) = ctx.subscriptions.audience(args.at(1), sharded);
-    if reached > 0 {
+    if !shards.is_empty() {
         let publication = Publication {
             channel: args.at(1).into(),
             payload: args.at(2).into(),

@@ -24,6 +24,7 @@ use crate::base::id::{ClientId, DbIndex, ShardId, TxId};
 use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
+use crate::command::joining::Joining;
 use crate::command::session::Watched;
 use crate::command::{Args, Attempt, Command, Effects, Exec, Span, Subscriptions};
 use crate::config::Config;
@@ -130,6 +131,8 @@ pub struct ShardSetup {
     pub registry: Arc<Registry>,
     /// What all shards take.
     pub budget: Arc<Budget>,
+    /// On which shards clients subscribe.
+    pub joining: Arc<Joining>,
 }
 
 impl Shard {
@@ -143,6 +146,7 @@ impl Shard {
             router,
             registry,
             budget,
+            joining,
         } = setup;
         let shards = router.shards();
         let keyspace = Some(Box::new(Keyspace::new(config.databases)));
@@ -154,7 +158,7 @@ impl Shard {
             active_expire: true,
             rng: Rng::new(seed),
             effects: Effects::default(),
-            subscriptions: Subscriptions::default(),
+            subscriptions: Subscriptions::new(joining),
             scripts: Scripts::new(id, registry, now),
             router,
             keyspace,
