@@ -9,7 +9,7 @@ use crate::base::debris;
 use crate::base::id::{DbIndex, Origin, TxId};
 use crate::base::time::UnixMillis;
 use crate::command::{Attempt, Change, Class, Exec};
-use crate::keyspace::{Entry, Upheaval};
+use crate::keyspace::{Db, Entry, Upheaval};
 use crate::protocol::reply::Reply;
 
 impl Shard {
@@ -52,19 +52,29 @@ impl Shard {
         let Some(space) = self.keyspace.as_deref_mut().filter(|space| space.has_upheavals()) else {
             return;
         };
+        let upheavals = space.take_upheavals();
         let mut flushes = false;
-        for upheaval in space.take_upheavals() {
+        // What each database held before the upheavals that have been looked at, which begin with the last one.
+        let mut held: Vec<&Db> = (0..space.databases()).map(|db| space.db(DbIndex(db as u32))).collect();
+        for upheaval in upheavals.iter().rev() {
             match upheaval {
                 Upheaval::Emptied(db, contents) => {
                     flushes = true;
-                    self.watches.bump_where(db, |key| contents.get(key).is_some());
-                    debris::objects(contents.len() as u64, || drop(contents));
+                    self.watches.bump_where(*db, |key| contents.get(key).is_some());
+                    held[db.index()] = contents;
                 }
                 Upheaval::Swapped(one, other) => {
-                    let existed = |key: &[u8]| [one, other].iter().any(|&db| space.db(db).get(key).is_some());
-                    self.watches.bump_where(one, existed);
-                    self.watches.bump_where(other, existed);
+                    let (here, there) = (one.index(), other.index());
+                    let existed = |key: &[u8]| held[here].get(key).is_some() || held[there].get(key).is_some();
+                    self.watches.bump_where(*one, existed);
+                    self.watches.bump_where(*other, existed);
+                    held.swap(here, there);
                 }
+            }
+        }
+        for upheaval in upheavals {
+            if let Upheaval::Emptied(_, contents) = upheaval {
+                debris::objects(contents.len() as u64, || drop(contents));
             }
         }
         if flushes {
