@@ -126,7 +126,7 @@ impl Node {
     fn count_all_clients(&mut self) -> Vec<(u64, ConnId)> {
         let (mut sum, mut candidates) = (0, Vec::new());
         let is_counting = self.client_memory.is_counting;
-        self.places.each(|id, conn| {
+        self.connections.each(|id, conn| {
             conn.counted_bytes = 0;
             if !is_counting || conn.is_cut_off {
                 return;

@@ -204,7 +204,7 @@ struct Here<'a> {
 impl Here<'_> {
     fn find(&self, client: ClientId) -> Option<ConnId> {
         let mut found = None;
-        self.node.places.each(|id, conn| {
+        self.node.connections.each(|id, conn| {
             if conn.session.client == client {
                 found = Some(id);
             }
@@ -238,11 +238,11 @@ impl Local for Here<'_> {
     fn each_session(&mut self, visit: &mut dyn FnMut(&mut Session)) {
         let mut clients = Vec::new();
         self.node
-            .places
+            .connections
             .each(|id, conn| clients.push((conn.session.client, id)));
         clients.sort_unstable();
         for (_, id) in clients {
-            self.node.places.look(id, |conn| {
+            self.node.connections.look(id, |conn| {
                 conn.session.input_bytes = conn.input_bytes();
                 conn.session.output_bytes = conn.unsent_bytes();
                 visit(&mut conn.session);
@@ -293,7 +293,7 @@ impl Local for Here<'_> {
         node.shard.scripts.tell(out);
         let effects = &node.shard.effects;
         let (mut connected, mut blocked, mut tracking) = (0, 0, 0);
-        node.places.each(|_, conn| {
+        node.connections.each(|_, conn| {
             connected += 1;
             blocked += i64::from(is_blocked(conn));
             tracking += i64::from(conn.session.tracking.is_some());

@@ -217,7 +217,7 @@ impl Node {
             return None;
         };
         let origin = tx.asker.origin;
-        let here = self.places.look(origin.conn, |conn| {
+        let here = self.connections.look(origin.conn, |conn| {
             conn.session.client == origin.client && matches!(conn.flow, Flow::Transaction(_))
         })?;
         let late = tx

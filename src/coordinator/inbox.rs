@@ -129,7 +129,7 @@ impl Node {
 
     /// The connection at `id`, if the client is still there.
     pub(super) fn take_client(&mut self, id: ConnId, client: ClientId) -> Option<Box<Connection>> {
-        self.places.take_client(id, client)
+        self.connections.take_client(id, client)
     }
 
     fn resume(&mut self, id: ConnId) {

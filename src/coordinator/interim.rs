@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::connection::{Connection, Flow};
+use super::connections::Connections;
 use super::dispatch::Verdict;
 use super::node::{Event, INPUT_HIGH_BYTES, Node, NodeSetup, Shared};
-use super::places::Places;
 use super::underway::Underway;
 use crate::base::id::{ConnId, ShardId};
 use crate::base::time::Now;
@@ -84,7 +84,7 @@ impl StandIn {
 pub(super) struct Interim {
     shared: Arc<Shared>,
     router: RefCell<Arc<Router>>,
-    places: Places,
+    connections: Connections,
     underway: Underway,
     desk: Rc<Desk>,
     runtime: RefCell<Option<Rc<dyn Runtime>>>,
@@ -97,14 +97,14 @@ impl Interim {
     pub fn new(
         shared: Arc<Shared>,
         router: Arc<Router>,
-        places: Places,
+        connections: Connections,
         underway: Underway,
         desk: Rc<Desk>,
     ) -> Rc<Self> {
         Rc::new(Interim {
             shared,
             router: RefCell::new(router),
-            places,
+            connections,
             underway,
             desk,
             runtime: RefCell::default(),
@@ -131,14 +131,19 @@ impl Interim {
             seed: 0,
             shared: self.shared.clone(),
         };
-        let (router, places) = (self.router.borrow().clone(), self.places.clone());
-        let mut node = Box::new(Node::with_places(setup, router, places, self.underway.clone()));
+        let (router, connections) = (self.router.borrow().clone(), self.connections.clone());
+        let mut node = Box::new(Node::with_connections(
+            setup,
+            router,
+            connections,
+            self.underway.clone(),
+        ));
         let error = self.shared.registry.slow.refusal(|other| other == shard);
         let error = error.expect("a script is slow when somebody stands in for its shard");
         node.stand_in = Some(Box::new(StandIn::new(error)));
         let Node { events, resumable, .. } = &mut *node;
         // What the node has announced already is heard only after the script.
-        self.places.each(|id, conn| {
+        self.connections.each(|id, conn| {
             if !conn.reply.is_empty() {
                 events.push_back(Event::Flush(id));
             }
@@ -208,13 +213,13 @@ impl Node {
             self.leave_everything(id, *conn);
         }
         for Late { conn, bytes, paused } in left.late {
-            self.places.look(conn, |conn| {
+            self.connections.look(conn, |conn| {
                 conn.keep_input(&bytes);
                 conn.reading_paused |= paused;
             });
         }
         let resumable = &mut self.resumable;
-        self.places.each(|id, conn| {
+        self.connections.each(|id, conn| {
             if conn.input_bytes() > 0 && matches!(conn.flow, Flow::Ready) {
                 resumable.push_back(id);
             }
@@ -228,7 +233,7 @@ impl Node {
 
     /// Whether the runtime may give a connection's place to another: not while it is at work.
     pub fn may_forget(&self, id: ConnId) -> bool {
-        self.stand_in.is_none() || self.places.has(id)
+        self.stand_in.is_none() || self.connections.has(id)
     }
 
     /// Keeps bytes for a connection that is at work while this node stands in.

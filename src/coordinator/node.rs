@@ -9,11 +9,11 @@ use smallvec::SmallVec;
 
 use super::client_memory::{ClientMemory, ClientShares};
 use super::connection::{Connection, Flow};
+use super::connections::Connections;
 use super::counters::Counters;
 use super::directory::Directory;
 use super::grouping::Members;
 use super::interim::{Interim, Runtime, StandIn};
-use super::places::Places;
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
 use super::spare::SpareBuffers;
@@ -149,7 +149,7 @@ pub struct Node {
     pub(super) shard: Shard,
     pub(super) router: Arc<Router>,
     pub(super) shared: Arc<Shared>,
-    pub(super) places: Places,
+    pub(super) connections: Connections,
     /// Serves the connections while a script occupies the shard.
     pub(super) interim: Rc<Interim>,
     /// Set in a node that stands in for one whose shard a script occupies.
@@ -196,11 +196,21 @@ impl Node {
     /// A core without connections; fails when an affinity rule cannot be understood.
     pub fn new(setup: NodeSetup) -> Result<Self, RuleError> {
         let router = Arc::new(Router::new(setup.shards, &setup.config.affinity)?);
-        Ok(Node::with_places(setup, router, Places::default(), Underway::default()))
+        Ok(Node::with_connections(
+            setup,
+            router,
+            Connections::default(),
+            Underway::default(),
+        ))
     }
 
     /// A core that serves the connections in `places`, and goes on with what is `underway`.
-    pub(super) fn with_places(setup: NodeSetup, router: Arc<Router>, places: Places, underway: Underway) -> Self {
+    pub(super) fn with_connections(
+        setup: NodeSetup,
+        router: Arc<Router>,
+        connections: Connections,
+        underway: Underway,
+    ) -> Self {
         let mut shard = Shard::new(ShardSetup {
             id: setup.shard,
             config: setup.config,
@@ -214,7 +224,7 @@ impl Node {
         let interim = Interim::new(
             setup.shared.clone(),
             router.clone(),
-            places.clone(),
+            connections.clone(),
             underway.clone(),
             shard.scripts.desk().clone(),
         );
@@ -223,7 +233,7 @@ impl Node {
             shard,
             router,
             shared: setup.shared,
-            places,
+            connections,
             interim,
             stand_in: None,
             out: Outbox::new(setup.shards),
@@ -284,7 +294,7 @@ impl Node {
         let mut session = Session::new(client, peer.address, peer.local_address, authenticated, self.shard.now);
         session.local = peer.local;
         session.fd = peer.fd;
-        self.places.install(conn, Box::new(Connection::new(session)));
+        self.connections.install(conn, Box::new(Connection::new(session)));
     }
 
     fn origin(&self, conn: ConnId, client: ClientId) -> Origin {
@@ -319,7 +329,7 @@ impl Node {
                 Flow::Flight { .. } | Flow::Group | Flow::Transaction(_) | Flow::Gathering(_)
             )
         };
-        self.places.look(id, answering).unwrap_or(!self.may_forget(id))
+        self.connections.look(id, answering).unwrap_or(!self.may_forget(id))
     }
 
     /// The connection is gone (end of file, error, or closed on request).
@@ -401,7 +411,7 @@ impl Node {
     /// The bytes to send on a connection, all of them; `None` when there are none. Call only when no earlier buffer is being sent.
     pub fn output(&mut self, id: ConnId) -> Option<Vec<u8>> {
         let spare_buffers = &mut self.spare_buffers;
-        let bytes = self.places.look(id, |conn| {
+        let bytes = self.connections.look(id, |conn| {
             conn.flush_announced = false;
             // More follows at once when the connection went on after it was announced.
             if conn.reply.is_empty() || conn.keeps_replies() {
@@ -420,7 +430,7 @@ impl Node {
     pub fn sent(&mut self, id: ConnId, buffer: Vec<u8>) {
         self.spare_buffers.keep(buffer);
         let spare_buffers = &mut self.spare_buffers;
-        let goes_on = self.places.look(id, |conn| {
+        let goes_on = self.connections.look(id, |conn| {
             conn.sending_bytes = 0;
             if conn.reply.is_empty() {
                 // An idle connection keeps no buffer.
@@ -464,7 +474,7 @@ impl Node {
         conn.reading_paused = false;
         conn.sending_bytes = 0;
         let client = conn.session.client;
-        self.places.install(id, conn);
+        self.connections.install(id, conn);
         for stale in self.shared.directory.end_move(self.origin(id, client)) {
             self.receive_redirected(id, client, &stale);
         }
@@ -483,7 +493,7 @@ impl Node {
     }
 
     pub(super) fn take_conn(&mut self, id: ConnId) -> Option<Box<Connection>> {
-        self.places.take(id)
+        self.connections.take(id)
     }
 
     /// Puts a connection back after work on it, and tells the runtime what follows.
@@ -512,7 +522,7 @@ impl Node {
             self.events.push_back(Event::ResumeReading(id));
         }
         self.count_client(&mut conn);
-        self.places.put(id, conn);
+        self.connections.put(id, conn);
     }
 }
 

@@ -112,12 +112,12 @@ impl Node {
     /// Whether a connection may get answers of other shards: not when it might get them before messages that come first.
     fn may_go_on(&self, id: ConnId) -> bool {
         let tied = |conn: &mut Connection| conn.session.is_subscriber() || conn.session.monitor;
-        !self.places.look(id, tied).unwrap_or(false)
+        !self.connections.look(id, tied).unwrap_or(false)
     }
 
     fn is_gathering(&self, id: ConnId) -> bool {
         let gathering = |conn: &mut Connection| matches!(conn.flow, Flow::Gathering(_));
-        self.places.look(id, gathering).unwrap_or(false)
+        self.connections.look(id, gathering).unwrap_or(false)
     }
 
     /// A script needs more than the shard has that was asked to run it: it does not begin again while this shard is occupied.

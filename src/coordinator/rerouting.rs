@@ -106,7 +106,7 @@ impl Node {
     /// What the clients of this node watch counts as changed.
     fn forget_all_watched(&mut self) {
         let mut forgotten = Vec::new();
-        self.places.each(|_, conn| {
+        self.connections.each(|_, conn| {
             if let Flow::Gathering(gather) = &mut conn.flow {
                 gather.outdated |= matches!(gather.purpose, Purpose::Watch);
             }

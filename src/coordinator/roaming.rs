@@ -156,7 +156,7 @@ impl Node {
     /// Starts a transaction for a client that is in its place, or gone: what it has asked for happens all the same.
     pub(super) fn enter(&mut self, before: Option<TxId>, tx: Box<Tx>) {
         let origin = tx.asker.origin;
-        self.places.look(origin.conn, |conn| {
+        self.connections.look(origin.conn, |conn| {
             let waits = match (&conn.flow, before) {
                 (Flow::Transaction(id), Some(before)) => *id == before,
                 (Flow::Flight { .. }, None) => true,

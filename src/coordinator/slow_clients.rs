@@ -64,7 +64,7 @@ impl Node {
     /// Looks for connections that have had too much unsent for too long.
     pub(super) fn limit_slow_clients(&mut self) {
         let mut slow = Vec::new();
-        self.places
+        self.connections
             .each(|id, conn| slow.extend(conn.over_limit_since_us.map(|_| id)));
         for id in slow {
             if let Some(conn) = self.take_conn(id) {

@@ -85,7 +85,7 @@ impl Node {
         }
         self.pause = None;
         let resumable = &mut self.resumable;
-        self.places.each(|id, conn| {
+        self.connections.each(|id, conn| {
             if matches!(conn.flow, Flow::Paused) {
                 conn.flow = Flow::Ready;
                 resumable.push_back(id);
@@ -100,7 +100,7 @@ impl Node {
         }
         let now_us = self.shard.now.mono_us;
         let events = &mut self.events;
-        self.places.each(|id, conn| {
+        self.connections.each(|id, conn| {
             let idle = matches!(conn.flow, Flow::Ready) && !conn.session.is_subscriber() && !conn.session.monitor;
             if idle && now_us.saturating_sub(conn.session.active_mono_us) > timeout_us {
                 conn.session.closing = true;

@@ -156,7 +156,7 @@ impl Node {
             return;
         }
         let mut tracking = Vec::new();
-        self.places.each(|id, conn| {
+        self.connections.each(|id, conn| {
             let session = &conn.session;
             tracking.extend((session.tracking.is_some() && session.client != told).then_some(id));
         });

@@ -474,7 +474,7 @@ impl Node {
         }
         tx.reply.set_resp(conn.session.resp);
         conn.reply.set_resp(conn.session.resp);
-        self.places.put(id, conn);
+        self.connections.put(id, conn);
     }
 
     /// Runs one command over what the transaction holds.

@@ -12,9 +12,9 @@ type Table = Vec<Option<Box<Connection>>>;
 
 /// A node's connections by their places; clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Places(Rc<RefCell<Table>>);
+pub(super) struct Connections(Rc<RefCell<Table>>);
 
-impl Places {
+impl Connections {
     /// Fills a place that is empty.
     pub fn install(&self, id: ConnId, conn: Box<Connection>) {
         let mut table = self.0.borrow_mut();
@@ -34,7 +34,7 @@ impl Places {
         self.0.borrow_mut().get_mut(id.index())?.take()
     }
 
-    /// As [`Places::take`], if it is this client's.
+    /// As [`Connections::take`], if it is this client's.
     pub fn take_client(&self, id: ConnId, client: ClientId) -> Option<Box<Connection>> {
         let mut table = self.0.borrow_mut();
         let slot = table.get_mut(id.index())?;
