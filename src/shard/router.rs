@@ -1,6 +1,6 @@
 //! Which shard a key belongs to: routing part, slot, shard. Pure; every shard has an equal copy.
 
-use crate::base::hash::{owner, slot};
+use crate::base::hash::{SLOTS, owner, slot};
 use crate::base::id::{ShardId, Slot};
 use crate::config::affinity::Affinity;
 pub use crate::config::affinity::RuleError;
@@ -10,13 +10,20 @@ pub use crate::config::affinity::RuleError;
 pub struct Router {
     shards: u16,
     affinity: Affinity,
+    /// The shard of each slot.
+    owners: Box<[ShardId; SLOTS as usize]>,
 }
 
 impl Router {
     /// A router that spreads the slots evenly over `shards`, with affinity rules as the `affinity` directive gives them.
     pub fn new(shards: u16, affinity: &[String]) -> Result<Self, RuleError> {
         let affinity = Affinity::new(affinity)?;
-        Ok(Router { shards, affinity })
+        let owners = Box::new(std::array::from_fn(|at| owner(Slot(at as u16), shards)));
+        Ok(Router {
+            shards,
+            affinity,
+            owners,
+        })
     }
 
     /// How many shards there are.
@@ -39,20 +46,20 @@ impl Router {
         if self.shards == 1 {
             return ShardId(0);
         }
-        owner(self.slot(key), self.shards)
+        self.owners[usize::from(self.slot(key).0)]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::hash::SLOTS;
 
     #[test]
     fn every_shard_owns_its_share_of_the_slots() {
         for shards in [1, 2, 3, 7, 64] {
+            let router = Router::new(shards, &[]).expect("no rules");
             let mut counts = vec![0; usize::from(shards)];
-            (0..SLOTS).for_each(|slot| counts[owner(Slot(slot), shards).index()] += 1);
+            router.owners.iter().for_each(|owner| counts[owner.index()] += 1);
             let (least, most) = (counts.iter().min(), counts.iter().max());
             assert!(most.expect("a shard") - least.expect("a shard") <= 1, "{counts:?}");
         }
