@@ -65,7 +65,8 @@ impl Node {
         self.client_shares().map(|(_, share)| share.bytes.load(Relaxed)).sum()
     }
 
-    fn clients_limit(&self) -> Option<u64> {
+    /// What all clients may take together, bytes.
+    pub(super) fn clients_limit(&self) -> Option<u64> {
         let config = &self.shard.config;
         config.maxmemory_clients.bytes(config.maxmemory_bytes)
     }

@@ -63,6 +63,7 @@ impl Node {
             unreachable!("only such commands are sent everywhere")
         };
         let limit_before = self.shard.config.maxmemory_bytes;
+        let clients_limit_before = self.clients_limit();
         let affinity_before = self.shard.config.affinity.clone();
         let keys_max_before = self.shard.config.tracking_table_max_keys;
         let part = part(
@@ -74,6 +75,9 @@ impl Node {
         );
         if self.shard.config.maxmemory_bytes != limit_before {
             self.evict_while_over_limit();
+        }
+        if self.clients_limit() != clients_limit_before {
+            self.client_memory.is_due = true;
         }
         if self.shard.config.affinity != affinity_before {
             self.reroute();
