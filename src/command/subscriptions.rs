@@ -90,7 +90,8 @@ impl Subscriptions {
     }
 
     /// The shards that may have subscribers of `channel`, by name or pattern, and how many subscriptions a message reaches for certain.
-    pub fn audience(&self, channel: &[u8], sharded: bool) -> (Shards, usize) {
+    /// Subscriptions that were sent to the shard `read` are all known.
+    pub fn audience(&self, channel: &[u8], sharded: bool, read: Option<ShardId>) -> (Shards, usize) {
         let (mut shards, mut total) = (Shards::new(), 0);
         let mut add = |counts: &Counts| {
             for &(shard, count) in counts {
@@ -107,7 +108,11 @@ impl Subscriptions {
             self.patterns.matching(channel).for_each(|(_, counts)| add(counts));
         }
         if !self.joining.is_empty() {
-            let more: Shards = self.joining.shards().filter(|shard| !shards.contains(shard)).collect();
+            let more: Shards = self
+                .joining
+                .shards()
+                .filter(|shard| Some(*shard) != read && !shards.contains(shard))
+                .collect();
             shards.extend(more);
         }
         (shards, total)
@@ -191,10 +196,10 @@ mod tests {
         all.join(Topic::Channel, b"news", ShardId(0));
         all.join(Topic::Pattern, b"n*", ShardId(1));
         all.join(Topic::Pattern, b"x*", ShardId(2));
-        let (shards, total) = all.audience(b"news", false);
+        let (shards, total) = all.audience(b"news", false, None);
         assert_eq!((shards.as_slice(), total), ([ShardId(0), ShardId(1)].as_slice(), 3));
         all.join(Topic::ShardChannel, b"news", ShardId(3));
-        let (shards, total) = all.audience(b"news", true);
+        let (shards, total) = all.audience(b"news", true, None);
         assert_eq!((shards.as_slice(), total), ([ShardId(3)].as_slice(), 1));
         all.leave(Topic::Channel, b"news", ShardId(0));
         all.leave(Topic::Channel, b"news", ShardId(0));
@@ -204,6 +209,6 @@ mod tests {
             all.channels_len(Topic::Channel),
         );
         assert_eq!((counts, all.patterns_len()), ((0, 0), 1));
-        assert_eq!(all.audience(b"news", false).1, 0);
+        assert_eq!(all.audience(b"news", false, None).1, 0);
     }
 }

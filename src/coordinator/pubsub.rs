@@ -157,7 +157,7 @@ impl Node {
             return;
         }
         let channel = [format!("__{kind}@{}__:", db.0).as_bytes(), subject].concat();
-        let (shards, _) = self.shard.subscriptions.audience(&channel, false);
+        let (shards, _) = self.shard.subscriptions.audience(&channel, false, Some(self.shard.id));
         if !shards.is_empty() {
             let publication = Publication {
                 channel: channel.into(),
@@ -171,8 +171,9 @@ impl Node {
 
     fn deliver_message(&mut self, publication: Publication, mut current: Option<&mut Current<'_>>) {
         let own = self.shard.id;
-        // What runs on behalf of a connection of this core and nobody else's message precedes is delivered at once.
-        let direct = current.is_some() && self.messages_to_self == 0 && !self.shared.joining.has(own);
+        // What runs on behalf of a connection of this core and nobody else's message precedes is delivered at once: whoever had subscribed here
+        // before has been read before, and whoever does so next is not to hear of it.
+        let direct = current.is_some() && self.messages_to_self == 0;
         let shards = publication.shards.clone();
         if direct && *shards == [own] {
             return self.fan_out(&publication, current);

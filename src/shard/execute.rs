@@ -46,6 +46,7 @@ impl Surroundings<'_> {
             reply,
             caller: Caller {
                 client: asker.origin.client,
+                home: asker.origin.shard,
                 db: asker.db,
                 no_touch: asker.no_touch,
                 scripted: asker.scripted,

@@ -183,6 +183,13 @@ impl<S: Read + Write> Client<S> {
         line.trim_end().to_owned()
     }
 
+    /// The next line, unless it does not come in the time that the stream is given to read.
+    pub fn line_in_time(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.reader.read_line(&mut line).ok()?;
+        Some(line.trim_end().to_owned())
+    }
+
     pub fn ask(&mut self, text: &str) -> String {
         self.send(&format!("{text}\r\n"));
         self.line()
