@@ -18,8 +18,6 @@ use crate::types::{Hash, Kind, List, Set, SortedSet, Stream};
 pub struct Caller {
     /// The client.
     pub client: ClientId,
-    /// The shard of its connection.
-    pub home: ShardId,
     /// Its selected database.
     pub db: DbIndex,
     /// Whether it asked that reads leave access times alone (CLIENT NO-TOUCH).

@@ -1,7 +1,7 @@
 //! What a run of commands did to the keyspace, for those who must hear of it: watchers, waiters, notifications, the log.
 
 use crate::base::hash::table_hash;
-use crate::base::id::{DbIndex, Origin};
+use crate::base::id::{ClientId, DbIndex, Origin};
 
 use super::subscriptions::Shards;
 use crate::config::NotifyEvents;
@@ -148,6 +148,8 @@ pub struct Publication {
     pub sharded: bool,
     /// The shards with subscribers, when it was published.
     pub shards: Shards,
+    /// The client that published it; none for a keyspace notification.
+    pub by: Option<ClientId>,
 }
 
 /// Collects what commands do; the shard takes it after each command.

@@ -89,9 +89,8 @@ impl Subscriptions {
         }
     }
 
-    /// The shards that may have subscribers of `channel`, by name or pattern, and how many subscriptions a message reaches for certain.
-    /// Subscriptions that were sent to the shard `read` are all known.
-    pub fn audience(&self, channel: &[u8], sharded: bool, read: Option<ShardId>) -> (Shards, usize) {
+    /// The shards with subscribers of `channel`, by name or pattern, and how many subscriptions a message reaches.
+    pub fn audience(&self, channel: &[u8], sharded: bool) -> (Shards, usize) {
         let (mut shards, mut total) = (Shards::new(), 0);
         let mut add = |counts: &Counts| {
             for &(shard, count) in counts {
@@ -107,21 +106,18 @@ impl Subscriptions {
             self.channels.get(channel).into_iter().for_each(&mut add);
             self.patterns.matching(channel).for_each(|(_, counts)| add(counts));
         }
-        if !self.joining.is_empty() {
-            let more: Shards = self
-                .joining
-                .shards()
-                .filter(|shard| Some(*shard) != read && !shards.contains(shard))
-                .collect();
-            shards.extend(more);
-        }
         (shards, total)
     }
 
     /// Whether nobody subscribes to a channel or a pattern.
     #[inline]
     pub fn is_silent(&self) -> bool {
-        self.channels.is_empty() && self.patterns.is_empty() && self.joining.is_empty()
+        self.channels.is_empty() && self.patterns.is_empty()
+    }
+
+    /// On which shards clients subscribe, whose subscriptions may not be known here yet.
+    pub fn joining(&self) -> &Joining {
+        &self.joining
     }
 
     /// The shards on which somebody monitors.
@@ -196,10 +192,10 @@ mod tests {
         all.join(Topic::Channel, b"news", ShardId(0));
         all.join(Topic::Pattern, b"n*", ShardId(1));
         all.join(Topic::Pattern, b"x*", ShardId(2));
-        let (shards, total) = all.audience(b"news", false, None);
+        let (shards, total) = all.audience(b"news", false);
         assert_eq!((shards.as_slice(), total), ([ShardId(0), ShardId(1)].as_slice(), 3));
         all.join(Topic::ShardChannel, b"news", ShardId(3));
-        let (shards, total) = all.audience(b"news", true, None);
+        let (shards, total) = all.audience(b"news", true);
         assert_eq!((shards.as_slice(), total), ([ShardId(3)].as_slice(), 1));
         all.leave(Topic::Channel, b"news", ShardId(0));
         all.leave(Topic::Channel, b"news", ShardId(0));
@@ -209,6 +205,6 @@ mod tests {
             all.channels_len(Topic::Channel),
         );
         assert_eq!((counts, all.patterns_len()), ((0, 0), 1));
-        assert_eq!(all.audience(b"news", false, None).1, 0);
+        assert_eq!(all.audience(b"news", false).1, 0);
     }
 }

@@ -17,6 +17,7 @@ mod interim;
 mod monitors;
 mod movement;
 mod multi;
+mod newcomers;
 mod node;
 mod occupied;
 mod pubsub;

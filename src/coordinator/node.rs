@@ -14,6 +14,7 @@ use super::counters::Counters;
 use super::directory::Directory;
 use super::grouping::Members;
 use super::interim::{Interim, Runtime, StandIn};
+use super::newcomers::Newcomers;
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
 use super::spare::SpareBuffers;
@@ -23,7 +24,7 @@ use super::underway::Underway;
 use crate::base::id::{ClientId, ConnId, Origin, ShardId, TxId};
 use crate::base::time::Now;
 use crate::command::joining::Joining;
-use crate::command::{Publication, Session, Text};
+use crate::command::{Session, Text};
 use crate::config::Config;
 use crate::protocol::request::RequestParser;
 use crate::protocol::scout::AHEAD;
@@ -164,10 +165,7 @@ pub struct Node {
     pub(super) listeners: Listeners,
     /// How many messages this core has sent to itself that have not arrived.
     pub(super) messages_to_self: usize,
-    /// Messages that are delivered after so many more passes.
-    pub(super) late: VecDeque<(u8, Arc<Publication>)>,
-    /// When a client has last subscribed, monotonic microseconds; none when that is long ago.
-    pub(super) joined_us: Option<u64>,
+    pub(super) newcomers: Newcomers,
     pub(super) flushes: Flushes,
     pub(super) roamers: Roamers,
     /// Of which shards requests are still to come that they have sent by other affinity rules than those in force here.
@@ -242,8 +240,7 @@ impl Node {
             spare_members: Vec::new(),
             listeners: Listeners::default(),
             messages_to_self: 0,
-            late: VecDeque::new(),
-            joined_us: None,
+            newcomers: Newcomers::default(),
             flushes: Flushes::default(),
             roamers: Roamers::default(),
             outdated: vec![0; usize::from(setup.shards)],
@@ -280,7 +277,7 @@ impl Node {
         self.shard.now = now;
         if self.stand_in.is_none() {
             self.shard.share_usage();
-            self.deliver_late();
+            self.newcomers.begin_pass();
         }
     }
 
@@ -396,11 +393,18 @@ impl Node {
     pub fn next_deadline_us(&self) -> Option<u64> {
         let first = self.deadlines.first().map(|(deadline, _)| *deadline);
         let evicts_clients = self.client_memory.is_due.then_some(self.shard.now.mono_us);
-        let late = (!self.late.is_empty()).then_some(self.shard.now.mono_us);
-        [first, self.evict_due_us, evicts_clients, Some(self.cron_due_us), late]
-            .into_iter()
-            .flatten()
-            .min()
+        // The sockets are read before the shard sleeps.
+        let newcomers = self.newcomers.are_expected().then_some(self.shard.now.mono_us);
+        [
+            first,
+            self.evict_due_us,
+            evicts_clients,
+            Some(self.cron_due_us),
+            newcomers,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// What the runtime must do now, in order; call until it answers `None` at the end of each pass.

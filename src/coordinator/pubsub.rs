@@ -12,11 +12,6 @@ use crate::command::{Announcement, Publication, Topic};
 use crate::protocol::reply::{Reply, Resp};
 use crate::shard::message::Message;
 
-/// A message that comes while clients subscribe waits until the pass after the next: only then is everything read that had arrived before it.
-const PASSES_LATE: u8 = 1;
-/// For how long after a subscription others are expected, microseconds.
-const JOINING_US: u64 = 60_000_000;
-
 /// This core's listeners, in the order in which they subscribed.
 #[derive(Default)]
 pub(super) struct Listeners {
@@ -103,6 +98,24 @@ impl<F: Fn(&mut Reply)> Encoded<F> {
     }
 }
 
+/// Writes a message for who listens to its channel, or to `pattern`.
+pub(super) fn message<'m>(publication: &'m Publication, pattern: Option<&'m [u8]>) -> impl Fn(&mut Reply) + 'm {
+    let verb: &[u8] = match pattern {
+        Some(_) => b"pmessage",
+        None if publication.sharded => b"smessage",
+        None => b"message",
+    };
+    move |reply| {
+        reply.push(if pattern.is_some() { 4 } else { 3 });
+        reply.bulk(verb);
+        if let Some(pattern) = pattern {
+            reply.bulk(pattern);
+        }
+        reply.bulk(&publication.channel);
+        reply.bulk(&publication.payload);
+    }
+}
+
 impl Node {
     /// Sends what the commands that have just run have for listeners. Messages to the client itself follow its reply.
     #[inline]
@@ -157,13 +170,14 @@ impl Node {
             return;
         }
         let channel = [format!("__{kind}@{}__:", db.0).as_bytes(), subject].concat();
-        let (shards, _) = self.shard.subscriptions.audience(&channel, false, Some(self.shard.id));
-        if !shards.is_empty() {
+        let (shards, reached) = self.shard.subscriptions.audience(&channel, false);
+        if reached > 0 {
             let publication = Publication {
                 channel: channel.into(),
                 payload: payload.into(),
                 sharded: false,
                 shards,
+                by: None,
             };
             self.deliver_message(publication, current);
         }
@@ -171,15 +185,14 @@ impl Node {
 
     fn deliver_message(&mut self, publication: Publication, mut current: Option<&mut Current<'_>>) {
         let own = self.shard.id;
-        // What runs on behalf of a connection of this core and nobody else's message precedes is delivered at once: whoever had subscribed here
-        // before has been read before, and whoever does so next is not to hear of it.
+        // What runs on behalf of a connection of this core and nobody else's message precedes is delivered at once.
         let direct = current.is_some() && self.messages_to_self == 0;
-        let shards = publication.shards.clone();
-        if direct && *shards == [own] {
+        let newcomers = publication.by.is_some() && !self.shared.joining.is_empty();
+        if direct && *publication.shards == [own] && !newcomers {
             return self.fan_out(&publication, current);
         }
         let publication = Arc::new(publication);
-        for shard in shards {
+        for &shard in &publication.shards {
             if shard == own && direct {
                 self.fan_out(&publication, current.as_deref_mut());
             } else {
@@ -187,71 +200,33 @@ impl Node {
                 self.out.reply(shard, Message::Publish(publication.clone()));
             }
         }
+        if newcomers {
+            self.tell_joining(&publication, direct);
+        }
     }
 
     /// A message has arrived.
     pub(super) fn receive_message(&mut self, from: ShardId, publication: Arc<Publication>) {
         self.messages_to_self -= usize::from(from == self.shard.id);
-        if self.stand_in.is_none() && (self.shared.joining.has(self.shard.id) || !self.late.is_empty()) {
-            return self.late.push_back((PASSES_LATE, publication));
-        }
         self.fan_out(&publication, None);
-    }
-
-    /// A pass begins: messages are delivered once the sockets have been read that clients had written to before they were published.
-    pub(super) fn deliver_late(&mut self) {
-        while let Some((0, publication)) = self.late.front() {
-            let publication = publication.clone();
-            self.late.pop_front();
-            self.fan_out(&publication, None);
-        }
-        self.late.iter_mut().for_each(|(passes, _)| *passes -= 1);
-    }
-
-    /// A client of this core subscribes.
-    pub(super) fn note_joining(&mut self) {
-        if self.shard.shards > 1 {
-            self.joined_us = Some(self.shard.now.mono_us);
-            self.shared.joining.set(self.shard.id, true);
-        }
-    }
-
-    /// No client has subscribed for a while.
-    pub(super) fn end_joining(&mut self) {
-        let is_over = |joined_us: u64| self.shard.now.mono_us >= joined_us + JOINING_US;
-        if self.joined_us.is_some_and(is_over) {
-            self.joined_us = None;
-            self.shared.joining.set(self.shard.id, false);
-        }
+        self.keep_for_newcomers(publication);
     }
 
     /// Writes a message to this core's listeners: to those of the channel, then to those of matching patterns.
     pub(super) fn fan_out(&mut self, publication: &Publication, mut current: Option<&mut Current<'_>>) {
-        let Publication { channel, payload, .. } = publication;
+        let channel = &publication.channel;
         let listeners = std::mem::take(&mut self.listeners);
-        let (named, verb) = if publication.sharded {
-            (&listeners.shard_channels, b"smessage".as_slice())
+        let named = if publication.sharded {
+            &listeners.shard_channels
         } else {
-            (&listeners.channels, b"message".as_slice())
+            &listeners.channels
         };
         if let Some(conns) = named.get(channel) {
-            let encoded = Encoded::new(|reply| {
-                reply.push(3);
-                reply.bulk(verb);
-                reply.bulk(channel);
-                reply.bulk(payload);
-            });
-            self.push_to_all(conns, current.as_deref_mut(), encoded);
+            self.push_to_all(conns, current.as_deref_mut(), Encoded::new(message(publication, None)));
         }
         if !publication.sharded {
             for (pattern, conns) in listeners.patterns.matching(channel) {
-                let encoded = Encoded::new(|reply| {
-                    reply.push(4);
-                    reply.bulk(b"pmessage");
-                    reply.bulk(pattern);
-                    reply.bulk(channel);
-                    reply.bulk(payload);
-                });
+                let encoded = Encoded::new(message(publication, Some(pattern)));
                 self.push_to_all(conns, current.as_deref_mut(), encoded);
             }
         }

@@ -38,6 +38,7 @@ impl Node {
             );
         }
         set_apart(conn, mark);
+        self.tell_newcomer(conn, topic, &joined);
         let left = self.tell_all(id, conn, topic, true, joined);
         if left > 0 && matches!(conn.flow, Flow::Ready) {
             conn.flow = Flow::Gathering(Box::new(Gather {
@@ -82,7 +83,10 @@ impl Node {
     }
 
     pub(super) fn forget_names(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Vec<Box<[u8]>>) {
-        names.iter().for_each(|name| self.listeners.leave(topic, name, id));
+        for name in &names {
+            self.listeners.leave(topic, name, id);
+            self.newcomers.leave(topic, name, conn.session.client);
+        }
         self.tell_all(id, conn, topic, false, names);
     }
 

@@ -112,16 +112,14 @@ fn spublish(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn publish_to(ctx: &mut Context<'_>, args: Args<'_>, sharded: bool) -> Ran {
-    // What had been sent to the client's own shard before was read before.
-    let own = ctx.shard.0;
-    let read = (ctx.caller.home == own).then_some(own);
-    let (shards, reached) = ctx.subscriptions.audience(args.at(1), sharded, read);
-    if !shards.is_empty() {
+    let (shards, reached) = ctx.subscriptions.audience(args.at(1), sharded);
+    if reached > 0 || !ctx.subscriptions.joining().is_empty() {
         let publication = Publication {
             channel: args.at(1).into(),
             payload: args.at(2).into(),
             sharded,
             shards,
+            by: Some(ctx.caller.client),
         };
         ctx.keys.effects.announcements.push(Announcement::Message(publication));
     }

@@ -46,7 +46,6 @@ impl Surroundings<'_> {
             reply,
             caller: Caller {
                 client: asker.origin.client,
-                home: asker.origin.shard,
                 db: asker.db,
                 no_touch: asker.no_touch,
                 scripted: asker.scripted,

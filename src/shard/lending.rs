@@ -26,15 +26,7 @@ impl Shard {
             None => self.locks.idle(),
         };
         if acquire.immediately && !free {
-            let refused = Granted {
-                tx: acquire.tx,
-                parcel: Parcel::Refused,
-                unchanged: false,
-                awaited: false,
-                reaching: false,
-                watched: acquire.watched,
-                waiters: Waiters::default(),
-            };
+            let refused = Granted::nothing(acquire.tx, Parcel::Refused, acquire.watched);
             out.reply(acquire.home, Message::Granted(Box::new(refused)));
             return;
         }

@@ -405,6 +405,21 @@ pub struct Granted {
     pub waiters: Waiters,
 }
 
+impl Granted {
+    /// Nothing: `parcel` tells why.
+    pub fn nothing(tx: TxId, parcel: Parcel, watched: Vec<Watched>) -> Self {
+        Granted {
+            tx,
+            parcel,
+            unchanged: false,
+            awaited: false,
+            reaching: false,
+            watched,
+            waiters: Waiters::default(),
+        }
+    }
+}
+
 /// Keys come back from a transaction.
 pub struct Release {
     /// The transaction.

@@ -9,7 +9,6 @@ use super::answers::Deferred;
 use super::locks::{Locks, Ticket};
 use super::message::{Acquire, Batch, Block, Granted, Message, Origin, Outbox, Parcel};
 use super::state::{Parked, Shard};
-use super::waiters::Waiters;
 use crate::base::id::{ClientId, DbIndex, TxId};
 use crate::command::args::append;
 use crate::command::session::Watched;
@@ -183,18 +182,11 @@ fn watch_unseen(origin: Origin, db: DbIndex, keys: Args<'_>, out: &mut Outbox) {
 }
 
 fn refuse_keys(acquire: Acquire, error: &Error, out: &mut Outbox) {
-    let refused = Granted {
-        tx: acquire.tx,
-        parcel: if acquire.immediately {
-            Parcel::Refused
-        } else {
-            Parcel::Occupied(error.clone())
-        },
-        unchanged: false,
-        awaited: false,
-        reaching: false,
-        watched: acquire.watched,
-        waiters: Waiters::default(),
+    let parcel = if acquire.immediately {
+        Parcel::Refused
+    } else {
+        Parcel::Occupied(error.clone())
     };
+    let refused = Granted::nothing(acquire.tx, parcel, acquire.watched);
     out.reply(acquire.home, Message::Granted(Box::new(refused)));
 }

@@ -2,7 +2,7 @@
 
 use super::super::id::StreamId;
 use super::super::node::Node;
-use super::super::tree::Flow;
+use super::super::tree::{Flow, Tree};
 use super::{Log, Trim};
 use crate::base::size_class::good_size;
 
@@ -11,12 +11,8 @@ use crate::base::size_class::good_size;
 pub struct Ends {
     /// Nodes that may be trimmed, in order.
     front: Vec<(StreamId, Node)>,
-    tail: Option<(StreamId, Node)>,
-    len: u64,
-    last_id: StreamId,
-    max_deleted_id: StreamId,
-    entries_added: u64,
-    appended: u64,
+    /// The last node and the counters, of a log that has nothing else.
+    rest: Log,
 }
 
 impl Log {
@@ -37,37 +33,26 @@ impl Log {
             excess = excess.saturating_sub(node.live() as u64);
             Flow::Continue(())
         });
-        Ends {
-            front,
+        let rest = Log {
+            sealed: Tree::default(),
             tail: self.tail.clone(),
-            len: self.len,
-            last_id: self.last_id,
-            max_deleted_id: self.max_deleted_id,
-            entries_added: self.entries_added,
-            appended: self.appended,
-        }
+            ..*self
+        };
+        Ends { front, rest }
     }
 
     /// Makes the log what it was when its `ends` were taken. Only what these tell may have changed since.
     pub fn restore_ends(&mut self, ends: Ends) {
-        let Ends {
-            front,
-            tail,
-            len,
-            last_id,
-            max_deleted_id,
-            entries_added,
-            appended,
-        } = ends;
+        let Ends { front, rest } = ends;
         if let Some((_, node)) = self.tail.take() {
             self.node_bytes -= good_size(node.capacity());
         }
         // The tail may have been sealed since.
-        let changed = front.iter().chain(&tail).map(|(first, _)| *first);
+        let changed = front.iter().chain(&rest.tail).map(|(first, _)| *first);
         for node in changed.filter_map(|first| self.sealed.remove(first)) {
             self.node_bytes -= good_size(node.capacity());
         }
-        for (_, node) in front.iter().chain(&tail) {
+        for (_, node) in front.iter().chain(&rest.tail) {
             self.node_bytes += good_size(node.capacity());
         }
         for (first, node) in front {
@@ -75,13 +60,8 @@ impl Log {
         }
         *self = Log {
             sealed: std::mem::take(&mut self.sealed),
-            tail,
-            len,
-            last_id,
-            max_deleted_id,
-            entries_added,
-            appended,
             node_bytes: self.node_bytes,
+            ..rest
         };
     }
 }
