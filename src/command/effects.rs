@@ -56,24 +56,14 @@ pub struct Change {
 const BUCKETS: usize = 4096;
 
 /// Which keys somebody waits for or watches: a counting filter over table hashes. A hit may be false, a miss never is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Interest {
-    counts: Box<[u16; BUCKETS]>,
+    /// None before the first is added.
+    counts: Vec<u16>,
     total: usize,
     everything: bool,
     /// Until what has been recorded is looked at.
     everything_for_now: bool,
-}
-
-impl Default for Interest {
-    fn default() -> Self {
-        Interest {
-            counts: Box::new([0; BUCKETS]),
-            total: 0,
-            everything: false,
-            everything_for_now: false,
-        }
-    }
 }
 
 impl Interest {
@@ -83,6 +73,7 @@ impl Interest {
 
     /// Somebody wants to hear of `key`.
     pub fn add(&mut self, key: &[u8]) {
+        self.counts.resize(BUCKETS, 0);
         let count = &mut self.counts[Self::bucket(key)];
         // A saturated bucket stays: it costs a false hit, never a miss.
         *count = count.saturating_add(1);

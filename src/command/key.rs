@@ -184,7 +184,7 @@ impl Key {
     }
 
     /// The positions of the keys in `args`, pushed to `out`; false when the words do not fit the specification.
-    pub fn positions(&self, args: Args<'_>, out: &mut Vec<usize>) -> bool {
+    pub fn positions(&self, args: Args<'_>, out: &mut impl Extend<usize>) -> bool {
         if self.flags.has(KeyFlags::NOT_KEY) {
             return true;
         }

@@ -1,12 +1,17 @@
 //! How a command is declared: once, as data beside its function. Everything else (lookup, COMMAND *, ACL, routing,
 //! docs, generators of tests) is derived from this.
 
+use smallvec::SmallVec;
+
 use super::args::Args;
 use super::error::Error;
 use super::exec::Exec;
 use super::footprint::Footprint;
 use super::key::{Begin, Find, Key, KeyFlags};
 use super::waiting::Waiting;
+
+/// Positions of keys among the words of a request: few, mostly.
+pub type Positions = SmallVec<[usize; 4]>;
 
 /// What a command's run answers: the reply has been written, or this error is the reply.
 pub type Ran = Result<(), Error>;
@@ -649,8 +654,8 @@ impl Command {
 
     /// The positions of all keys among the words of `args`. A specification that the words do not fit names none: either its keys
     /// may be left out, or the command answers with an error before it touches any.
-    pub fn key_positions(&self, args: Args<'_>) -> Vec<usize> {
-        let mut positions = Vec::new();
+    pub fn key_positions(&self, args: Args<'_>) -> Positions {
+        let mut positions = Positions::new();
         for key in self.keys {
             key.positions(args, &mut positions);
         }

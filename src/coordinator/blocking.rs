@@ -108,3 +108,46 @@ impl Node {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::time::Now;
+    use crate::config::Config;
+    use crate::coordinator::{Event, NodeSetup, Peer, Shared};
+
+    /// The connections whose replies leave, in order.
+    fn flushed(node: &mut Node) -> Vec<ConnId> {
+        let replies = |event| match event {
+            Event::Flush(id) => Some(id),
+            _ => None,
+        };
+        let flushed: Vec<ConnId> = std::iter::from_fn(|| node.next_event()).filter_map(replies).collect();
+        flushed.iter().for_each(|id| drop(node.output(*id)));
+        flushed
+    }
+
+    #[test]
+    fn replies_of_clients_that_waited_leave_before_the_reply_of_who_woke_them() {
+        let mut node = Node::new(NodeSetup {
+            shard: ShardId(0),
+            shards: 1,
+            config: Config::default(),
+            now: Now { unix_us: 0, mono_us: 0 },
+            seed: 0,
+            shared: Arc::new(Shared::default()),
+        })
+        .expect("the default rules are valid");
+        let [producer, first, second] = [0, 1, 2].map(ConnId);
+        for id in [producer, first, second] {
+            node.open(id, Peer::default());
+        }
+        node.receive(first, b"BLPOP queue 0\r\n");
+        node.receive(second, b"BLPOP queue 0\r\n");
+        assert_eq!(flushed(&mut node), []);
+        node.receive(producer, b"RPUSH queue a b\r\n");
+        assert_eq!(flushed(&mut node), [first, second, producer]);
+    }
+}

@@ -297,6 +297,11 @@ impl Connection {
         self.reply.len() + self.own_messages.len() + self.sending_bytes
     }
 
+    /// Whether there are replies to send of which the runtime has not been told.
+    pub fn wants_flush(&self) -> bool {
+        !self.reply.is_empty() && !self.flush_announced && !self.keeps_replies()
+    }
+
     /// Whether replies written now should wait for more that will come at once.
     pub fn keeps_replies(&self) -> bool {
         let more_comes = matches!(

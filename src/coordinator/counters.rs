@@ -22,6 +22,10 @@ pub struct Counters {
     /// Groups of pipelined commands over two cores, and those that had to be split.
     pub groups: u64,
     pub groups_split: u64,
+    /// Series of pipelined commands over several cores, each one transaction.
+    pub series: u64,
+    /// Those of them that were left only their first command.
+    pub series_shortened: u64,
     /// Transactions over several cores.
     pub transactions: u64,
     /// Those of them that took all keyspaces to serve clients that waited on several cores.
@@ -44,7 +48,7 @@ impl Counters {
     }
 
     /// Each with its INFO field name.
-    pub fn fields(&self) -> [(&'static str, i64); 14] {
+    pub fn fields(&self) -> [(&'static str, i64); 16] {
         [
             ("total_commands_processed", self.commands as i64),
             ("total_connections_received", self.connections_received as i64),
@@ -59,6 +63,8 @@ impl Counters {
             ("corelane_forwarded_commands", self.forwarded as i64),
             ("corelane_groups", self.groups as i64),
             ("corelane_groups_split", self.groups_split as i64),
+            ("corelane_series", self.series as i64),
+            ("corelane_series_shortened", self.series_shortened as i64),
             ("corelane_cross_shard_transactions", self.transactions as i64),
             ("corelane_widened_transactions", self.transactions_widened as i64),
             ("corelane_moved_connections", self.connections_moved as i64),

@@ -30,7 +30,7 @@ pub(super) enum Target {
 }
 
 /// Unsent replies above which a connection's requests wait, in bytes.
-const UNSENT_BYTES_MAX: usize = 1 << 20;
+pub(super) const UNSENT_BYTES_MAX: usize = 1 << 20;
 /// The weight of a blocking command when choosing the shard that a connection should live on.
 const BLOCKING_WEIGHT: u16 = 16;
 
@@ -352,7 +352,15 @@ impl Node {
                 }
                 self.forward(id, conn, shard, command, args);
             }
-            Target::Many | Target::Whole => self.start_transaction(id, conn, command, args),
+            Target::Many => {
+                if !following.is_empty()
+                    && let Some(dealt_with) = self.start_series(id, conn, (command, args), following)
+                {
+                    return dealt_with;
+                }
+                self.start_transaction(id, conn, command, args);
+            }
+            Target::Whole => self.start_transaction(id, conn, command, args),
         }
         0
     }

@@ -13,12 +13,12 @@ use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::{Args, Command, Exec};
 use crate::protocol::reply::Reply;
-use crate::protocol::request::{Parsed, RequestParser, Span};
+use crate::protocol::request::{Limits, Parsed, RequestParser, Span};
 use crate::shard::locks::{Place, Ticket};
 use crate::shard::message::{Asker, Batch, Grouped, Message, Together, Words};
 
 /// The most commands and bytes of requests of one group.
-const COMMANDS_MAX: u32 = 64;
+pub(super) const COMMANDS_MAX: usize = 64;
 const BYTES_MAX: usize = 64 << 10;
 /// How many commands at most are sent one by one before a connection whose commands could not be grouped is looked at again.
 const PATIENCE_MAX: u8 = 64;
@@ -38,6 +38,8 @@ pub(super) struct Group {
 /// A command of a group.
 struct Member {
     command: &'static Command,
+    /// Where its request begins, unless it is the first.
+    start: usize,
     /// Which of the spans are its words.
     words: std::ops::Range<usize>,
     is_here: bool,
@@ -75,8 +77,36 @@ impl Members {
         self.commands.iter().filter(|member| !member.is_here)
     }
 
-    /// Begins with a command of the other shard.
-    fn begin(&mut self, command: &'static Command, args: Args<'_>) {
+    /// Its command at `at`.
+    pub fn get(&self, at: usize) -> Option<(&'static Command, Args<'_>)> {
+        let member = self.commands.get(at)?;
+        Some((member.command, self.args(member)))
+    }
+
+    /// The requests from the one at `at` on, which is not the first.
+    pub fn requests_from(&self, at: usize) -> &[u8] {
+        let start = self.commands.get(at).map_or(self.bytes.len(), |member| member.start);
+        &self.bytes[start..]
+    }
+
+    /// All keys of its commands, sorted, each once.
+    pub fn keys(&self) -> Vec<Box<[u8]>> {
+        let keys_of = |member| {
+            let args = self.args(member);
+            member
+                .command
+                .key_positions(args)
+                .into_iter()
+                .map(move |at| args.at(at))
+        };
+        let mut keys: Vec<&[u8]> = self.commands.iter().flat_map(keys_of).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter().map(Box::from).collect()
+    }
+
+    /// Begins with a command.
+    pub fn begin(&mut self, command: &'static Command, args: Args<'_>, is_here: bool) {
         self.bytes.clear();
         self.spans.clear();
         self.commands.clear();
@@ -86,13 +116,14 @@ impl Members {
         let words = 0..self.spans.len();
         self.commands.push(Member {
             command,
+            start: 0,
             words,
-            is_here: false,
+            is_here,
         });
     }
 
-    /// Adds a command whose words lie at `spans` from `at` on in the requests that are added at the end.
-    fn add(&mut self, command: &'static Command, at: usize, spans: &[Span], is_here: bool) {
+    /// Adds a command whose request begins at `at` in those of [`Members::end`], where its words lie at `spans` from there on.
+    pub fn add(&mut self, command: &'static Command, at: usize, spans: &[Span], is_here: bool) {
         let base = (self.others + at) as u32;
         let first = self.spans.len();
         self.spans.extend(spans.iter().map(|span| Span {
@@ -102,9 +133,15 @@ impl Members {
         let words = first..self.spans.len();
         self.commands.push(Member {
             command,
+            start: self.others + at,
             words,
             is_here,
         });
+    }
+
+    /// Ends with the requests of all commands but the first.
+    pub fn end(&mut self, requests: &[u8]) {
+        self.bytes.extend_from_slice(requests);
     }
 }
 
@@ -180,7 +217,7 @@ impl Node {
     }
 
     /// Whether nothing about the connection or the server needs commands one by one.
-    fn allows_groups(&self, conn: &Connection) -> bool {
+    pub(super) fn allows_groups(&self, conn: &Connection) -> bool {
         conn.session.multi.is_none()
             && conn.session.reply_mode == Default::default()
             // What CLIENT CACHING says is for one command.
@@ -203,30 +240,22 @@ impl Node {
         following: &[u8],
         members: &mut Members,
     ) -> usize {
-        members.begin(command, args);
-        let mut parser = RequestParser::default();
+        members.begin(command, args, false);
         let limits = self.limits(conn);
-        let most = COMMANDS_MAX.min(conn.in_flight_max()) as usize;
-        let mut at = 0;
-        // What does not begin so is no multibulk request.
-        while members.commands.len() < most && at < BYTES_MAX && following.get(at) == Some(&b'*') {
-            let rest = &following[at..];
-            let Parsed::Request { consumed } = parser.parse(rest, &limits) else {
-                break;
-            };
-            let (bytes, spans) = parser.words(rest);
+        let most = COMMANDS_MAX.min(conn.in_flight_max() as usize) - 1;
+        let used = take_requests(following, &limits, most, |at, bytes, spans| {
             let args = Args::new(bytes, spans);
             let Some((command, is_here)) = self.member(conn, shard, args) else {
-                break;
+                return false;
             };
             if is_here && !self.shard.lock_keys(ticket, command, args, &mut members.places) {
-                break;
+                return false;
             }
             members.add(command, at, spans, is_here);
-            at += consumed;
-        }
-        members.bytes.extend_from_slice(&following[..at]);
-        at
+            true
+        });
+        members.end(&following[..used]);
+        used
     }
 
     /// The command of a request that can be in a group with commands for `shard`, and whether it is for this shard.
@@ -318,7 +347,7 @@ impl Node {
             conn.send_one_by_one(members.commands.len());
             if matches!(conn.flow, Flow::Group) {
                 conn.flow = Flow::Ready;
-                conn.unread(&members.bytes[members.others..]);
+                conn.unread(members.requests_from(1));
                 let first = &members.commands[0];
                 match self.target(first.command, members.args(first)) {
                     Target::One(target) if target == shard => {
@@ -335,7 +364,33 @@ impl Node {
     }
 }
 
+/// Gives `take` the requests at the front of `following`, at most so many, until it does not want one: where the request begins, and its words.
+/// Answers how many bytes those take that it wanted.
+pub(super) fn take_requests(
+    following: &[u8],
+    limits: &Limits,
+    most: usize,
+    mut take: impl FnMut(usize, &[u8], &[Span]) -> bool,
+) -> usize {
+    let mut parser = RequestParser::default();
+    let (mut at, mut taken) = (0, 0);
+    // What does not begin so is no multibulk request.
+    while taken < most && at < BYTES_MAX && following.get(at) == Some(&b'*') {
+        let rest = &following[at..];
+        let Parsed::Request { consumed } = parser.parse(rest, limits) else {
+            break;
+        };
+        let (bytes, spans) = parser.words(rest);
+        if !take(at, bytes, spans) {
+            break;
+        }
+        taken += 1;
+        at += consumed;
+    }
+    at
+}
+
 /// Whether a command does nothing but run over its keys.
-fn is_groupable(command: &Command) -> bool {
+pub(super) fn is_groupable(command: &Command) -> bool {
     matches!(command.exec, Exec::Keys(_)) && command.has_keys()
 }

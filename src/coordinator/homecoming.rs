@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::connection::{Blocked, Flow};
 use super::node::Node;
 use super::transaction::{Holdings, Tx, Work};
-use crate::base::id::{DbIndex, ShardId, TxId};
-use crate::command::{Attempt, Change};
+use crate::base::id::{ShardId, TxId};
+use crate::command::Attempt;
 use crate::shard::lend;
 use crate::shard::message::{Claim, Lent, Message, Parcel, Reach, Registration, Release, Waiter, Woken};
 
@@ -47,13 +47,10 @@ impl Node {
         effects.misses += tx.effects.misses;
         let mut first = Vec::new();
         let mut watched = self.by_shard(std::mem::take(&mut tx.watched));
+        let mut changes = self.by_owner(tx.effects.changes.drain(..), |change| &change.key);
         let mut waiters = std::mem::take(&mut tx.waiters).into_iter();
         for (shard, parcel) in self.pack(tx) {
-            let changes: Vec<Change> = tx
-                .effects
-                .changes
-                .extract_if(.., |change| self.router.shard(&change.key) == shard)
-                .collect();
+            let changes = take_of(&mut changes, shard);
             let dirty = changes.iter().filter(|change| change.modified).count() as u64;
             let may_wake = dirty > 0 || matches!(parcel, Parcel::Whole(_));
             let confirm = waits.is_none() && may_wake && tx.awaited.contains(&shard);
@@ -99,7 +96,7 @@ impl Node {
     }
 
     /// Everything that was lent, by shard.
-    pub(super) fn pack(&self, tx: &mut Tx) -> Vec<(ShardId, Parcel)> {
+    pub(super) fn pack(&mut self, tx: &mut Tx) -> Vec<(ShardId, Parcel)> {
         let mut parcels = std::mem::take(&mut tx.parcels);
         match tx.holdings.take() {
             None => {}
@@ -116,8 +113,8 @@ impl Node {
                     let lent: Vec<Lent> = keys.into_iter().map(|key| lend::take(&mut space, key)).collect();
                     parcels.push((shard, Parcel::Keys(lent)));
                 }
-                let empty = (0..space.databases()).all(|db| space.db(DbIndex(db as u32)).is_empty());
-                debug_assert!(empty, "commands keep to their keys");
+                // Commands keep to their keys.
+                self.spare_space.keep(space);
             }
         }
         parcels

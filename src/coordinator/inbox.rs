@@ -196,6 +196,10 @@ impl Node {
         conn.reply.raw(&reply);
         conn.finish_reply(mark);
         self.end_blocking(origin.conn, &mut conn, Some(from));
+        if conn.wants_flush() {
+            conn.flush_announced = true;
+            self.served.push_back(origin.conn);
+        }
         self.resumable.push_back(origin.conn);
         self.put_conn(origin.conn, conn);
     }

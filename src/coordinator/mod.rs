@@ -24,6 +24,7 @@ mod pubsub;
 mod rerouting;
 mod roamers;
 mod roaming;
+mod series;
 mod slow_clients;
 mod spare;
 mod subscribing;
@@ -35,4 +36,4 @@ mod widening;
 
 pub use crate::base::id::ConnId;
 pub use interim::Runtime;
-pub use node::{Event, Lane, Moved, Node, NodeSetup, Peer, Shared};
+pub use node::{Event, Lane, Moved, Node, NodeSetup, Peer, Pipelines, Shared};

@@ -84,12 +84,21 @@ impl Node {
 
     /// Watched keys by their owners.
     pub(super) fn by_shard(&self, watched: Vec<Watched>) -> Vec<(ShardId, Vec<Watched>)> {
-        let mut groups: Vec<(ShardId, Vec<Watched>)> = Vec::new();
-        for watched in watched {
-            let shard = self.router.shard(&watched.key);
+        self.by_owner(watched, |watched| &watched.key)
+    }
+
+    /// What concerns a key each, by the keys' owners, in order.
+    pub(super) fn by_owner<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key_of: impl Fn(&T) -> &[u8],
+    ) -> Vec<(ShardId, Vec<T>)> {
+        let mut groups: Vec<(ShardId, Vec<T>)> = Vec::new();
+        for item in items {
+            let shard = self.router.shard(key_of(&item));
             match groups.iter_mut().find(|(other, _)| *other == shard) {
-                Some((_, group)) => group.push(watched),
-                None => groups.push((shard, vec![watched])),
+                Some((_, group)) => group.push(item),
+                None => groups.push((shard, vec![item])),
             }
         }
         groups

@@ -17,7 +17,7 @@ use super::interim::{Interim, Runtime, StandIn};
 use super::newcomers::Newcomers;
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
-use super::spare::SpareBuffers;
+use super::spare::{SpareBuffers, SpareSpace};
 use super::timers::Pause;
 use super::tracking::Flushes;
 use super::underway::Underway;
@@ -162,6 +162,7 @@ pub struct Node {
     pub(super) stages_done: Vec<TxId>,
     /// Memory for the next groups.
     pub(super) spare_members: Vec<Members>,
+    pub(super) spare_space: SpareSpace,
     pub(super) listeners: Listeners,
     /// How many messages this core has sent to itself that have not arrived.
     pub(super) messages_to_self: usize,
@@ -177,6 +178,8 @@ pub struct Node {
     pub(super) evict_due_us: Option<u64>,
     pub(super) client_memory: ClientMemory,
     pub(super) events: VecDeque<Event>,
+    /// Blocked clients that were served: they have waited longest, so their replies leave before the reply of who woke them.
+    pub(super) served: VecDeque<ConnId>,
     /// Connections that may go on with the input they have.
     pub(super) resumable: VecDeque<ConnId>,
     pub(super) spare_parsers: Vec<Box<RequestParser>>,
@@ -238,6 +241,7 @@ impl Node {
             underway,
             stages_done: Vec::new(),
             spare_members: Vec::new(),
+            spare_space: SpareSpace::default(),
             listeners: Listeners::default(),
             messages_to_self: 0,
             newcomers: Newcomers::default(),
@@ -250,6 +254,7 @@ impl Node {
             evict_due_us: None,
             client_memory: ClientMemory::default(),
             events: VecDeque::new(),
+            served: VecDeque::new(),
             resumable: VecDeque::new(),
             spare_parsers: Vec::new(),
             spare_buffers: SpareBuffers::default(),
@@ -369,6 +374,10 @@ impl Node {
         {
             match message {
                 Message::Run { words, .. } => places.extend(batch.args(*words).get(1).map(Place::key)),
+                Message::Acquire(acquire) => {
+                    let keys = acquire.keys.iter().flatten().take(AHEAD);
+                    places.extend(keys.map(|key| Place::key(key)));
+                }
                 Message::Together(together) => {
                     places.extend(batch.grouped(together).iter().map(|grouped| grouped.place));
                 }
@@ -409,7 +418,8 @@ impl Node {
 
     /// What the runtime must do now, in order; call until it answers `None` at the end of each pass.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let served = self.served.pop_front().map(Event::Flush);
+        served.or_else(|| self.events.pop_front())
     }
 
     /// The bytes to send on a connection, all of them; `None` when there are none. Call only when no earlier buffer is being sent.
@@ -491,9 +501,14 @@ impl Node {
         self.shard.is_settled() && self.underway.transactions().is_empty()
     }
 
-    /// How many groups of commands have been made here, and how many of them had to be split.
-    pub fn groups(&self) -> (u64, u64) {
-        (self.counters.groups, self.counters.groups_split)
+    /// What pipelines have been made into here.
+    pub fn pipelines(&self) -> Pipelines {
+        Pipelines {
+            groups: self.counters.groups,
+            groups_split: self.counters.groups_split,
+            series: self.counters.series,
+            series_shortened: self.counters.series_shortened,
+        }
     }
 
     pub(super) fn take_conn(&mut self, id: ConnId) -> Option<Box<Connection>> {
@@ -513,7 +528,7 @@ impl Node {
         if self.stand_in.is_none() {
             self.start_moving(id, &mut conn);
         }
-        if !conn.reply.is_empty() && !conn.flush_announced && !conn.keeps_replies() {
+        if conn.wants_flush() {
             conn.flush_announced = true;
             self.events.push_back(Event::Flush(id));
         }
@@ -527,6 +542,32 @@ impl Node {
         }
         self.count_client(&mut conn);
         self.connections.put(id, conn);
+    }
+}
+
+/// What pipelined commands over several shards have been made into.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pipelines {
+    /// Groups of commands of two shards in turns.
+    pub groups: u64,
+    /// Those that had to be split.
+    pub groups_split: u64,
+    /// Series of commands over several shards each.
+    pub series: u64,
+    /// Those that were left only their first command.
+    pub series_shortened: u64,
+}
+
+impl std::ops::Add for Pipelines {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Pipelines {
+            groups: self.groups + other.groups,
+            groups_split: self.groups_split + other.groups_split,
+            series: self.series + other.series,
+            series_shortened: self.series_shortened + other.series_shortened,
+        }
     }
 }
 

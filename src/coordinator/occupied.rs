@@ -171,6 +171,7 @@ impl Node {
         if tx.waiter.is_some() {
             return self.retry(tx);
         }
+        self.shorten(&mut tx);
         let mut watched = std::mem::take(&mut tx.watched);
         watched.extend(refused);
         watched.extend(tx.stages.drain(..).flat_map(|stage| stage.watched));

@@ -1,4 +1,7 @@
-//! Buffers for replies that nobody uses now, kept for the next one who writes: what grows from nothing for each reply is copied again and again.
+//! What nobody uses now and the next one needs: buffers for replies, since what grows from nothing for each reply is copied again and again, and a
+//! keyspace for transactions.
+
+use crate::keyspace::Keyspace;
 
 /// A larger buffer is not worth keeping, bytes.
 const BUFFER_BYTES_MAX: usize = 1 << 20;
@@ -6,6 +9,9 @@ const BUFFER_BYTES_MAX: usize = 1 << 20;
 const BYTES_MAX: usize = 16 << 20;
 /// How many there may be.
 const BUFFERS_MAX: usize = 256;
+
+/// The tables of a larger keyspace are not worth keeping, bytes.
+const SPACE_BYTES_MAX: usize = 64 << 10;
 
 /// Buffers without content, the last used first.
 #[derive(Debug, Default)]
@@ -31,6 +37,23 @@ impl SpareBuffers {
             self.bytes += bytes;
             self.buffers.push(buffer);
         }
+    }
+}
+
+/// The empty keyspace that the last transaction has left for the next one.
+#[derive(Default)]
+pub struct SpareSpace(Option<Box<Keyspace>>);
+
+impl SpareSpace {
+    /// An empty keyspace of `databases` databases.
+    pub fn take(&mut self, databases: usize) -> Box<Keyspace> {
+        self.0.take().unwrap_or_else(|| Box::new(Keyspace::new(databases)))
+    }
+
+    /// Keeps a keyspace, which is empty, if its tables are small.
+    pub fn keep(&mut self, space: Box<Keyspace>) {
+        debug_assert!(!space.has_keys(false) && !space.has_upheavals(), "it is empty");
+        self.0 = (space.used_bytes() <= SPACE_BYTES_MAX).then_some(space);
     }
 }
 

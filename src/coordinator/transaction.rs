@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Flow, Gather, Purpose};
 use super::gather::{add_part, combine};
+use super::grouping::Members;
 use super::homecoming::take_of;
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId, TxId};
@@ -40,6 +41,8 @@ pub(super) enum Work {
         queue: Vec<Queued>,
         at: usize,
     },
+    /// Commands that came one after the other, without MULTI.
+    Series(Members),
 }
 
 /// What is here.
@@ -106,6 +109,7 @@ impl Work {
             Work::Block { queue, .. } => queue
                 .iter()
                 .for_each(|Queued { command, args }| keys.extend(crate::shard::keys_of(command, args.as_args()))),
+            Work::Series(members) => keys.extend(members.keys()),
         }
     }
 
@@ -116,7 +120,7 @@ impl Work {
                 Exec::Blocking { timed_out, .. } => Some(timed_out),
                 _ => None,
             },
-            Work::Block { .. } => None,
+            Work::Block { .. } | Work::Series(_) => None,
         }
     }
 
@@ -125,6 +129,7 @@ impl Work {
         match self {
             Work::Command { command, .. } => command.roams(),
             Work::Block { queue, .. } => queue.iter().any(|queued| queued.command.roams()),
+            Work::Series(_) => false,
         }
     }
 }
@@ -291,6 +296,7 @@ impl Node {
         tx.unchanged &= granted.unchanged;
         if granted.awaited {
             tx.awaited.push(tx.asking);
+            self.shorten(&mut tx);
         }
         tx.reaching |= granted.reaching;
         tx.watched.extend(granted.watched);
@@ -309,7 +315,7 @@ impl Node {
 
     /// Everything is here: puts it where commands can run over it.
     fn unpack(&mut self, mut tx: Box<Tx>) {
-        let mut keys = Box::new(Keyspace::new(self.shard.config.databases));
+        let mut keys = self.spare_space.take(self.shard.config.databases);
         let mut whole = Vec::new();
         for (shard, parcel) in std::mem::take(&mut tx.parcels) {
             match parcel {
@@ -325,9 +331,10 @@ impl Node {
         tx.holdings = Some(if whole.is_empty() {
             Holdings::Keys(keys)
         } else {
+            self.spare_space.keep(keys);
             Holdings::Whole(whole)
         });
-        match &tx.work {
+        match &mut tx.work {
             work if tx.unchanged && matches!(tx.holdings, Some(Holdings::Keys(_))) && work.roams() => {
                 match self.run_unit_over(&mut tx) {
                     Attempt::Lacks => self.begin_again(tx),
@@ -342,6 +349,10 @@ impl Node {
                 let attempt = self.run_over(&mut tx, command, args.as_args());
                 self.learn(&tx);
                 self.finish(tx, attempt);
+            }
+            Work::Series(members) => {
+                let members = std::mem::take(members);
+                self.run_series(tx, members);
             }
             Work::Block { queue, .. } if tx.unchanged => {
                 if !tx.is_single {

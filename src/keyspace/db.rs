@@ -197,6 +197,13 @@ impl Db {
         }
     }
 
+    /// Puts in an entry whose key is not there, as one knows who has taken it out.
+    pub fn put(&mut self, entry: Entry) {
+        let hash = hash(entry.key());
+        debug_assert!(self.find(hash, entry.key()).is_none(), "the key is not there");
+        self.insert_new(hash, entry);
+    }
+
     /// Takes the entry out.
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         self.find(hash(key), key).map(|place| self.remove_at(place))

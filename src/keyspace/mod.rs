@@ -59,6 +59,11 @@ impl Keyspace {
         self.dbs.len()
     }
 
+    /// The databases that may hold keys.
+    pub fn databases_in_use(&self) -> impl Iterator<Item = DbIndex> + use<> {
+        (0..self.untouched_from as u32).map(DbIndex)
+    }
+
     /// One database.
     pub fn db(&self, db: DbIndex) -> &Db {
         &self.dbs[db.index()]

@@ -64,7 +64,7 @@ pub struct Parts<M: Machine> {
     pub inbox: Inbox<M::Moved>,
     /// Where clients come from; every shard knows all, the first one accepts.
     pub listeners: Arc<[Listener]>,
-    /// How long to look for work before sleeping, microseconds.
+    /// How long to look for work before sleeping, microseconds; none where shards share cores.
     pub spin_us: u64,
     /// Whether to time passes.
     pub times_passes: bool,
@@ -104,6 +104,8 @@ pub struct Worker<M: Machine> {
     accepting: accept::Accepting,
     /// Whose lane was full.
     stalled: bool,
+    /// Whether this pass has put something into a peer's lane.
+    has_sent: bool,
     /// There is more to do that no completion will announce.
     again: bool,
     /// Set when told to end: by when at the latest.
@@ -143,6 +145,7 @@ impl<M: Machine> Worker<M> {
             unread: Vec::new(),
             lingering_at_us: None,
             stalled: false,
+            has_sent: false,
             again: false,
             ends_at_us: None,
             bell_count: Box::new([0; 8]),
@@ -311,8 +314,18 @@ impl<M: Machine> Worker<M> {
             if self.spin(timeout_us) {
                 return Ok(());
             }
+        } else if self.has_sent {
+            return self.make_way();
         }
         self.sleep(timeout_us)
+    }
+
+    /// Lets the peers run that were sent something, when they may share this core: what clients send meanwhile makes one pass together
+    /// with the peers' answers, instead of passes that find less and less.
+    fn make_way(&mut self) -> io::Result<()> {
+        self.ring.enter(0, None)?;
+        std::thread::yield_now();
+        self.ring.enter(0, None)
     }
 
     /// How long the kernel may make us wait (`None` inside: for ever); `None` when there is more to do now.

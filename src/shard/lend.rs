@@ -8,8 +8,7 @@ use crate::shard::message::Lent;
 /// Takes every entry named `key` out of all databases.
 pub fn take(space: &mut Keyspace, key: Box<[u8]>) -> Lent {
     let mut entries = smallvec::SmallVec::new();
-    for db in 0..space.databases() {
-        let db = DbIndex(db as u32);
+    for db in space.databases_in_use() {
         if !space.db(db).is_empty()
             && let Some(entry) = space.db_mut(db).remove(&key)
         {
@@ -21,9 +20,8 @@ pub fn take(space: &mut Keyspace, key: Box<[u8]>) -> Lent {
 
 /// Copies every entry named `key` from all databases.
 pub fn copy(space: &Keyspace, key: Box<[u8]>) -> Lent {
-    let db_of = |db| DbIndex(db as u32);
-    let entries = (0..space.databases())
-        .map(db_of)
+    let entries = space
+        .databases_in_use()
         .filter(|&db| !space.db(db).is_empty())
         .filter_map(|db| Some((db, space.db(db).get(&key)?.clone())))
         .collect();
@@ -33,8 +31,7 @@ pub fn copy(space: &Keyspace, key: Box<[u8]>) -> Lent {
 /// Puts lent entries in place.
 pub fn put(space: &mut Keyspace, lent: Lent) {
     for (db, entry) in lent.entries {
-        let replaced = space.db_mut(db).insert(entry);
-        debug_assert!(replaced.is_none(), "a lent key is missing from its keyspace");
+        space.db_mut(db).put(entry);
     }
 }
 

@@ -48,7 +48,6 @@ impl Shard {
             ..
         } = acquire;
         let unchanged = self.is_unchanged(&watched);
-        let before = self.used_bytes();
         let awaited = match &keys {
             None => self.waiters.clients_len() > 0,
             Some(keys) => keys.iter().any(|key| self.is_awaited(key)),
@@ -68,7 +67,7 @@ impl Shard {
                 Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect())
             }
         };
-        self.hold(tx, ticket, before);
+        self.hold(tx, ticket, &parcel);
         let granted = Granted {
             tx,
             parcel,
@@ -92,9 +91,9 @@ impl Shard {
             && (0..self.config.databases).any(|db| self.waiters.reach_out(DbIndex(db as u32), key))
     }
 
-    /// Notes what a transaction holds; without it, this shard took `before` bytes.
-    pub(super) fn hold(&mut self, tx: TxId, ticket: Ticket, before: u64) {
-        let lent = before.saturating_sub(self.used_bytes()) as usize;
+    /// Notes what a transaction is lent.
+    pub(super) fn hold(&mut self, tx: TxId, ticket: Ticket, parcel: &Parcel) {
+        let lent = parcel.bytes();
         self.memory.lent_bytes += lent;
         self.held.insert(
             tx,

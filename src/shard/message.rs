@@ -379,6 +379,20 @@ pub enum Parcel {
     Occupied(Error),
 }
 
+impl Parcel {
+    /// Bytes of what moved out; O(1) a key.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Parcel::Keys(keys) => {
+                let entries = keys.iter().flat_map(|lent| &lent.entries);
+                entries.map(|(_, entry)| entry.heap_bytes()).sum()
+            }
+            Parcel::Whole(space) => space.used_bytes(),
+            Parcel::Refused | Parcel::Occupied(_) => 0,
+        }
+    }
+}
+
 /// A key on loan: its entry in each database that has one.
 pub struct Lent {
     /// The key.

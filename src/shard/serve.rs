@@ -199,11 +199,10 @@ impl Shard {
 
     /// Hands the keys that a woken client waited for to its coordinator.
     pub(super) fn wake(&mut self, ticket: Ticket, waiter: Waiter, tx: TxId, keys: Vec<Box<[u8]>>, out: &mut Outbox) {
-        let before = self.used_bytes();
         let awaited = keys.iter().any(|key| self.is_awaited(key));
         let space = self.keyspace.as_deref_mut().expect("a granted key is here");
         let parcel = Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect());
-        self.hold(tx, ticket, before);
+        self.hold(tx, ticket, &parcel);
         let home = waiter.asker.origin.shard;
         out.reply(
             home,

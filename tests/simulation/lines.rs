@@ -80,6 +80,36 @@ fn those_who_wait_are_served_in_the_order_of_their_waiting() {
     }
 }
 
+/// Pipelined commands over several shards may be made into one transaction, but not while a client waits who is to be served between them.
+#[test]
+fn who_waits_is_served_between_pipelined_commands() {
+    let mut shortened = 0;
+    for seed in crate::seeds(1_000) {
+        let mut world = World::new(seed, 2 + (seed % 4) as u16, Fault::None);
+        let (waiting, producer) = (world.connect(), world.connect());
+        world.send(producer, &Op::plain("RPUSH from first second third").encode());
+        quiet(&mut world);
+        world.send(waiting, &Op::plain("BLPOP to 0").encode());
+        quiet(&mut world);
+        // All at once: what is sent one by one need not arrive together.
+        let moves = Op::plain("LMOVE from to LEFT LEFT").encode().repeat(3);
+        world.send(producer, &moves);
+        quiet(&mut world);
+        let mut got = Vec::new();
+        leaves(
+            world.clients[waiting]
+                .replies
+                .front()
+                .expect("there was something to wait for"),
+            &mut got,
+        );
+        assert_eq!(got, ["to", "first"], "seed {seed}");
+        assert_eq!(world.clients[producer].replies.len(), 4, "seed {seed}");
+        shortened += world.pipelines().series_shortened;
+    }
+    assert!(shortened > 0, "no pipeline was made into one transaction");
+}
+
 /// The check must see a world in which some are served before those ahead of them.
 #[test]
 fn clients_that_are_served_out_of_order_are_seen() {

@@ -13,6 +13,7 @@ mod tracking;
 mod workload;
 mod world;
 
+use corelane::coordinator::Pipelines;
 use workload::{Kind, Run, Shape, run};
 use world::Fault;
 
@@ -101,18 +102,18 @@ fn every_history_of_pipelines_is_strictly_serializable() {
         kind: Kind::Pipelines,
         ..shape(seed)
     };
-    let (mut groups, mut split) = (0, 0);
+    let mut made = Pipelines::default();
     let seeds = seeds(5_000);
     for seed in seeds.clone() {
         match check(seed, with_pipelines(seed)) {
-            Ok(run) => (groups, split) = (groups + run.groups.0, split + run.groups.1),
+            Ok(run) => made = made + run.pipelines,
             Err(error) => panic!("{error}"),
         }
     }
     let rare = seeds.count() < 100;
     assert!(
-        rare || groups > 0 && split > 0,
-        "{groups} groups, {split} of them split"
+        rare || made.groups > 0 && made.groups_split > 0 && made.series > 0 && made.series_shortened > 0,
+        "{made:?}"
     );
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use corelane::base::rng::Rng;
+use corelane::coordinator::Pipelines;
 
 use crate::history::Event;
 use crate::model::{COLLECTING, Op, RAISING};
@@ -139,6 +140,20 @@ fn short_operation(rng: &mut Rng, serial: &mut u64) -> Op {
     }
 }
 
+/// An operation on several keys.
+fn spanning_operation(rng: &mut Rng, serial: &mut u64) -> Op {
+    *serial += 1;
+    let value = *serial;
+    Op::plain(&match rng.below(8) {
+        0 => format!("MSET {} {value} {} {value}x", text(rng), text(rng)),
+        1 => format!("RENAME {} {}", text(rng), text(rng)),
+        2 => format!("DEL {} {}", text(rng), list(rng)),
+        3 => format!("MGET {} {} {}", text(rng), text(rng), text(rng)),
+        4 => format!("RENAME {} {}", list(rng), list(rng)),
+        _ => format!("LMOVE {} {} RIGHT LEFT", list(rng), list(rng)),
+    })
+}
+
 struct Pending {
     op: Op,
     invoked: u64,
@@ -153,8 +168,8 @@ struct Driver {
 /// What a run brought.
 pub struct Run {
     pub events: Vec<Event>,
-    /// Groups of commands over two shards, and those that had to be split.
-    pub groups: (u64, u64),
+    /// What pipelines were made into.
+    pub pipelines: Pipelines,
 }
 
 /// Runs a seed to its end: all answered, nothing held, no time left to wait for.
@@ -227,7 +242,7 @@ pub fn run(seed: u64, shape: Shape) -> Result<Run, String> {
     }
     Ok(Run {
         events,
-        groups: world.groups(),
+        pipelines: world.pipelines(),
     })
 }
 
@@ -236,11 +251,13 @@ fn drive(world: &mut World, client: usize, driver: &mut Driver, rng: &mut Rng, s
         return;
     }
     let deepest = if kind == Kind::Pipelines { 10 } else { 4 };
+    let spanning = rng.chance(1, 3);
     let depth = 1 + rng.below(deepest).min(driver.left as u64 - 1);
     for _ in 0..depth {
         let op = match kind {
             Kind::Plain => operation(rng, serial),
             Kind::Streams => crate::streams::operation(rng, serial),
+            Kind::Pipelines if spanning => spanning_operation(rng, serial),
             Kind::Pipelines => short_operation(rng, serial),
             Kind::Mixed => crate::mixed::operation(rng, serial),
         };

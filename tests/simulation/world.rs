@@ -1,13 +1,14 @@
 //! Shards, lanes and clients inside one thread: a seeded scheduler decides what happens next, so that a seed is a whole run.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Add;
 use std::sync::Arc;
 
 use corelane::base::id::{ConnId, ShardId};
 use corelane::base::rng::Rng;
 use corelane::base::time::Now;
 use corelane::config::Config;
-use corelane::coordinator::{Event, Lane, Moved, Node, NodeSetup, Peer, Shared};
+use corelane::coordinator::{Event, Lane, Moved, Node, NodeSetup, Peer, Pipelines, Shared};
 use corelane::shard::message::{Batch, Claim, Message};
 
 use crate::reply::{self, Value};
@@ -346,9 +347,11 @@ impl World {
         self.nodes.iter().all(Node::is_settled)
     }
 
-    /// How many groups of commands have been made, and how many of them had to be split.
-    pub fn groups(&self) -> (u64, u64) {
-        let groups = self.nodes.iter().map(Node::groups);
-        groups.fold((0, 0), |sum, node| (sum.0 + node.0, sum.1 + node.1))
+    /// What pipelines have been made into.
+    pub fn pipelines(&self) -> Pipelines {
+        self.nodes
+            .iter()
+            .map(Node::pipelines)
+            .fold(Pipelines::default(), Pipelines::add)
     }
 }

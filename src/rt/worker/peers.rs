@@ -61,6 +61,7 @@ impl<M: Machine> Worker<M> {
     /// and what a request has published elsewhere must not overtake them.
     pub(super) fn send_batches(&mut self) -> io::Result<()> {
         self.stalled = false;
+        self.has_sent = false;
         for lane in [Lane::Reply, Lane::Request] {
             for index in 0..self.mesh.doors().len() as u16 {
                 let to = ShardId(index);
@@ -80,6 +81,7 @@ impl<M: Machine> Worker<M> {
         match self.mesh.door(to).send(self.id, lane, batch) {
             Ok(()) => {
                 add(&own.batches, 1);
+                self.has_sent = true;
                 true
             }
             Err(batch) => {

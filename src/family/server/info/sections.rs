@@ -366,6 +366,8 @@ const CORELANE: &[Field] = &[
     Fact("corelane_forwarded_commands", "0"),
     Fact("corelane_groups", "0"),
     Fact("corelane_groups_split", "0"),
+    Fact("corelane_series", "0"),
+    Fact("corelane_series_shortened", "0"),
     Fact("corelane_cross_shard_transactions", "0"),
     Fact("corelane_moved_connections", "0"),
     Fact("corelane_scripts_local", "0"),
