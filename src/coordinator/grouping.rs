@@ -6,11 +6,15 @@
 //! locks; whoever has seen a key of this shard before came before all of the group. The other shard locks nothing, since it runs its part in one go.
 //! It never waits either: if it cannot run its part, the commands are sent one by one, as without a group. So a group adds no edge to the graph of
 //! who waits for whom.
+//!
+//! The commands of an EXEC over such keys are a group too, a block, which is a transaction of the usual kind when it cannot be one. Nobody may be served
+//! between them, so nobody may wait for their keys.
 
 use super::connection::{Connection, Flow};
 use super::dispatch::Target;
 use super::node::Node;
-use crate::base::id::{ConnId, ShardId};
+use crate::base::id::{ClientId, ConnId, ShardId};
+use crate::command::session::Queued;
 use crate::command::{Args, Command, Exec};
 use crate::protocol::reply::Reply;
 use crate::protocol::request::{Limits, Parsed, RequestParser, Span};
@@ -33,6 +37,8 @@ pub(super) struct Group {
     /// Holds the keys of this shard.
     ticket: Ticket,
     pub(super) members: Members,
+    /// Its commands are those of an EXEC.
+    pub(super) is_block: bool,
 }
 
 /// A command of a group.
@@ -107,17 +113,26 @@ impl Members {
 
     /// Begins with a command.
     pub fn begin(&mut self, command: &'static Command, args: Args<'_>, is_here: bool) {
+        self.clear();
+        self.append(command, args, is_here);
+        self.others = self.bytes.len();
+    }
+
+    fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
         self.commands.clear();
         self.places.clear();
+    }
+
+    /// Adds a command that was no request by itself.
+    fn append(&mut self, command: &'static Command, args: Args<'_>, is_here: bool) {
+        let first = self.spans.len();
         args.append_to(&mut self.bytes, &mut self.spans);
-        self.others = self.bytes.len();
-        let words = 0..self.spans.len();
         self.commands.push(Member {
             command,
             start: 0,
-            words,
+            words: first..self.spans.len(),
             is_here,
         });
     }
@@ -192,6 +207,51 @@ impl Node {
         }
         conn.group_failures = 0;
         conn.groups_expected = GROUPS_EXPECTED;
+        self.send_group(id, conn, shard, ticket, members, false);
+        Some(used)
+    }
+
+    /// Tries to make a group of an EXEC's commands, whose keys are on this shard and on `shard`.
+    pub(super) fn start_block_group(
+        &mut self,
+        id: ConnId,
+        conn: &mut Connection,
+        shard: ShardId,
+        queue: &[Queued],
+    ) -> bool {
+        if queue.len() > COMMANDS_MAX || !self.allows_groups(conn) {
+            return false;
+        }
+        let Some(ticket) = self.shard.begin_lock() else {
+            return false;
+        };
+        let mut members = self.spare_members.pop().unwrap_or_default();
+        members.clear();
+        for Queued { command, args } in queue {
+            let args = args.as_args();
+            let is_here = !matches!(self.target(command, args), Target::One(target) if target == shard);
+            members.append(command, args, is_here);
+            if is_here && !self.shard.lock_keys(ticket, command, args, &mut members.places) {
+                self.shard.end_lock(ticket, &members.places, &mut self.out);
+                self.spare_members.push(members);
+                return false;
+            }
+        }
+        self.counters.transactions += 1;
+        self.send_group(id, conn, shard, ticket, members, true);
+        true
+    }
+
+    /// Asks the other shard to run its part of a group.
+    fn send_group(
+        &mut self,
+        id: ConnId,
+        conn: &mut Connection,
+        shard: ShardId,
+        ticket: Ticket,
+        members: Members,
+        is_block: bool,
+    ) {
         let asker = conn.asker(self.shard.id, id);
         let group = self.underway.groups().vacant_key() as u32;
         let lane = self.out.requests(shard);
@@ -203,17 +263,21 @@ impl Node {
             lane.grouped.push(Grouped { command, words, place });
         }
         let commands = start..lane.grouped.len() as u32;
-        lane.messages
-            .push(Message::Together(Together { asker, group, commands }));
+        lane.messages.push(Message::Together(Together {
+            asker,
+            group,
+            commands,
+            is_block,
+        }));
         self.underway.groups().insert(Group {
             asker,
             shard,
             ticket,
             members,
+            is_block,
         });
         conn.flow = Flow::Group;
         self.counters.groups += 1;
-        Some(used)
     }
 
     /// Whether nothing about the connection or the server needs commands one by one.
@@ -290,14 +354,21 @@ impl Node {
 
     fn run_group(&mut self, group: &Group, conn: &mut Connection, replies: &[Span], bytes: &[u8]) {
         let Group {
-            asker, shard, members, ..
+            asker,
+            shard,
+            members,
+            is_block,
+            ..
         } = group;
         let id = asker.origin.conn;
         let refused = self.refuses_meanwhile();
         let mut replies = replies.iter();
+        if *is_block {
+            conn.reply.array(members.commands.len());
+        }
         for (at, member) in members.commands.iter().enumerate() {
             let (command, args) = (member.command, members.args(member));
-            if at > 0 {
+            if at > 0 && !is_block {
                 // The first has begun before it turned out to be one of a group.
                 self.begin(conn, command, args);
             }
@@ -316,8 +387,11 @@ impl Node {
                 self.counters.forwarded += 1;
                 self.note_use(conn, *shard, command);
             }
-            conn.finish_reply(mark);
+            if !is_block {
+                conn.finish_reply(mark);
+            }
         }
+        conn.finish_messages();
     }
 
     /// The client is gone: what it sent before what has happened happens too.
@@ -339,11 +413,14 @@ impl Node {
             shard,
             ticket,
             members,
+            is_block,
         } = self.underway.groups().remove(group as usize);
         self.counters.groups_split += 1;
         self.end_lock(ticket, &members.places);
         let (id, client) = (asker.origin.conn, asker.origin.client);
-        if let Some(mut conn) = self.take_client(id, client) {
+        if is_block {
+            self.start_split_block(id, client, &members);
+        } else if let Some(mut conn) = self.take_client(id, client) {
             conn.send_one_by_one(members.commands.len());
             if matches!(conn.flow, Flow::Group) {
                 conn.flow = Flow::Ready;
@@ -361,6 +438,25 @@ impl Node {
             self.put_conn(id, conn);
         }
         self.spare_members.push(members);
+    }
+}
+
+impl Node {
+    /// A block that cannot be a group is a transaction.
+    fn start_split_block(&mut self, id: ConnId, client: ClientId, members: &Members) {
+        let Some(mut conn) = self.take_client(id, client) else {
+            return;
+        };
+        if matches!(conn.flow, Flow::Group) {
+            conn.flow = Flow::Ready;
+            let queue = members.commands.iter().map(|member| Queued {
+                command: member.command,
+                args: members.args(member).into(),
+            });
+            self.counters.transactions -= 1;
+            self.start_block(id, &mut conn, queue.collect(), Vec::new(), Some(members.keys()));
+        }
+        self.put_conn(id, conn);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Flow, Gather, Purpose};
 use super::dispatch::Target;
+use super::grouping::is_groupable;
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::session::{Multi, Queued, Watched};
@@ -12,6 +13,8 @@ use crate::shard::message::{Block, Message};
 enum Place {
     /// All over this shard's keyspace.
     Shard(ShardId),
+    /// Commands on keys, of which some are here and the others on this shard.
+    Pair(ShardId),
     /// In a transaction, over these keys (`None`: everything).
     Transaction(Option<Vec<Box<[u8]>>>),
 }
@@ -141,6 +144,11 @@ impl Node {
                     conn.moves_to = moves.then_some(favourite);
                 }
             }
+            Place::Pair(shard) if self.start_block_group(id, conn, shard, &queue) => {}
+            Place::Pair(_) => {
+                let keys = all_keys(&queue, &watched);
+                self.start_block(id, conn, queue, watched, Some(keys));
+            }
             Place::Transaction(keys) => self.start_block(id, conn, queue, watched, keys),
         }
     }
@@ -164,6 +172,7 @@ impl Node {
     fn place(&self, queue: &[Queued], watched: &[Watched]) -> Place {
         let mut shards: Vec<ShardId> = watched.iter().map(|watched| self.router.shard(&watched.key)).collect();
         let (mut simple, mut revocable, mut roams, mut many) = (true, true, false, false);
+        let groupable = watched.is_empty() && queue.iter().all(|queued| is_groupable(queued.command));
         for Queued { command, args } in queue {
             let keyed = matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) || command.roams();
             if matches!(command.exec, Exec::Everywhere { reroutes, .. } if reroutes(args.as_args())) {
@@ -184,6 +193,7 @@ impl Node {
         }
         shards.sort_unstable();
         shards.dedup();
+        let apart = many;
         many |= shards.len() > 1;
         // What roams may have to begin again, and its block with it: not after commands that cannot be taken back, nor when what guards
         // the watched keys is gone. So these take everything from the start.
@@ -193,6 +203,9 @@ impl Node {
         match &*shards {
             [] if simple && !many => Place::Shard(self.shard.id),
             [shard] if simple && !many => Place::Shard(*shard),
+            [one, other] if groupable && !apart && [*one, *other].contains(&self.shard.id) => {
+                Place::Pair(if *one == self.shard.id { *other } else { *one })
+            }
             _ => Place::Transaction(Some(all_keys(queue, watched))),
         }
     }

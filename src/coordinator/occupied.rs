@@ -88,6 +88,8 @@ impl Node {
                 return Some(message);
             }
             Message::Part { conn, .. } if !self.is_gathering(conn) => return Some(message),
+            // All of a transaction happens, and what is here cannot now.
+            Message::Ran { group, .. } if self.underway.groups()[group as usize].is_block => return Some(message),
             Message::Done { .. }
             | Message::Ran { .. }
             | Message::Apart { .. }

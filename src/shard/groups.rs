@@ -51,9 +51,11 @@ impl Shard {
 
     /// Runs a part of a group, if it can be done at once.
     pub fn together(&mut self, together: &Together, batch: &Batch, out: &mut Outbox) {
-        let Together { asker, group, .. } = together;
+        let Together {
+            asker, group, is_block, ..
+        } = together;
         let commands = batch.grouped(together);
-        if commands.iter().any(|grouped| !self.can_join(grouped, batch)) {
+        if commands.iter().any(|grouped| !self.can_join(grouped, batch, *is_block)) {
             return out.reply(asker.origin.shard, Message::Apart { group: *group });
         }
         let mut replies = SmallVec::<[Span; 16]>::new();
@@ -76,13 +78,14 @@ impl Shard {
         lane.messages.push(Message::Ran { group: *group, replies });
     }
 
-    /// Whether a command of a group can run now, and what follows from it stays on this shard.
-    fn can_join(&self, grouped: &Grouped, batch: &Batch) -> bool {
+    /// Whether a command of a group can run now, and what follows from it stays on this shard; for one of a block, that nothing does.
+    fn can_join(&self, grouped: &Grouped, batch: &Batch, is_block: bool) -> bool {
         let (command, args) = (grouped.command, batch.args(grouped.words));
         let is_free = match command.single_key() {
             Some(_) => self.locks.is_free(grouped.place),
             None => command.all_keys(args, |key| self.locks.is_free(Place::key(key))),
         };
-        is_free && (self.waiters.clients_len() == 0 || command.all_keys(args, |key| !self.reaches_out(key)))
+        let is_left_alone = |key: &[u8]| !self.reaches_out(key) && !(is_block && self.is_awaited(key));
+        is_free && (self.waiters.clients_len() == 0 || command.all_keys(args, is_left_alone))
     }
 }

@@ -310,6 +310,8 @@ pub struct Together {
     pub group: u32,
     /// Which of the batch's grouped commands they are, in order.
     pub commands: std::ops::Range<u32>,
+    /// They are of a transaction: nobody may be served between them.
+    pub is_block: bool,
 }
 
 /// A command of a group.

@@ -1,6 +1,7 @@
 //! What clients see of a script that does not end.
 
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -270,4 +271,45 @@ fn nobody_waits_for_keys_that_a_slow_script_has_of_other_shards() {
             assert_all_is_well(&mut clients);
         }
     }
+}
+
+#[test]
+fn a_transaction_over_an_occupied_shard_happens_wholly_or_not_at_all() {
+    let server = started_with("2", "1", None);
+    let ended = AtomicBool::new(false);
+    // Runs transactions on a pair of keys; how many have happened, and how many were refused.
+    let transact = |pair: usize| {
+        let mut client = server.connect();
+        let (mut done, mut refused) = (0, 0);
+        while !ended.load(Ordering::Relaxed) {
+            client.send(&format!("MULTI\r\nINCR one{pair}\r\nINCR other{pair}\r\nEXEC\r\n"));
+            let exec = [client.line(), client.line(), client.line(), client.line()][3].clone();
+            if exec == "*2" {
+                done += 1;
+                let count = format!(":{done}");
+                assert_eq!([client.line(), client.line()], [count.clone(), count]);
+            } else {
+                assert!(exec.starts_with("-EXECABORT "), "{exec}");
+                refused += 1;
+            }
+        }
+        let counts = ["one", "other"].map(|key| client.ask_bulk(&format!("GET {key}{pair}")));
+        assert_eq!(counts, [done.to_string(), done.to_string()], "pair {pair}");
+        refused
+    };
+    let refused: usize = thread::scope(|scope| {
+        let pairs: Vec<_> = (0..6).map(|pair| scope.spawn(move || transact(pair))).collect();
+        let mut runner = server.connect();
+        for at in 0..60 {
+            // Slow at once, and soon over.
+            runner.send(&format!("EVAL \"for i = 1, 1000000 do end return 1\" 1 key{at}\r\n"));
+            assert_eq!(runner.line(), ":1");
+            thread::sleep(Duration::from_millis(2));
+        }
+        ended.store(true, Ordering::Relaxed);
+        pairs.into_iter().map(|pair| pair.join().expect("all is well")).sum()
+    });
+    assert!(refused > 0, "no transaction has met a slow script");
+    let info = server.connect().ask_bulk("INFO corelane");
+    assert!(!info.contains("corelane_groups:0\r"), "no transaction was a group");
 }

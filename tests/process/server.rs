@@ -195,6 +195,15 @@ impl<S: Read + Write> Client<S> {
         self.line()
     }
 
+    /// As [`Client::ask`], when the answer is a bulk string.
+    pub fn ask_bulk(&mut self, text: &str) -> String {
+        let head = self.ask(text);
+        let length = head.strip_prefix('$').and_then(|length| length.parse().ok());
+        let bytes = self.read_exactly(length.unwrap_or_else(|| panic!("{text} answers {head}")));
+        assert_eq!(self.line(), "");
+        String::from_utf8(bytes).expect("it is text")
+    }
+
     /// As [`Client::ask`]; none when the connection is broken off.
     pub fn ask_while_open(&mut self, text: &str) -> Option<String> {
         self.stream().write_all(format!("{text}\r\n").as_bytes()).ok()?;

@@ -110,6 +110,36 @@ fn who_waits_is_served_between_pipelined_commands() {
     assert!(shortened > 0, "no pipeline was made into one transaction");
 }
 
+/// What comes in a transaction is all there before anybody is served, wherever its keys are and who waits.
+#[test]
+fn who_waits_is_served_after_a_transaction() {
+    let block = Op::Block(
+        ["LPUSH to first", "LPUSH other x", "LPUSH to second", "LPUSH more x"]
+            .map(|line| line.split(' ').map(str::to_owned).collect())
+            .to_vec(),
+    );
+    let mut groups = 0;
+    for seed in crate::seeds(1_000) {
+        let mut world = World::new(seed, 1 + (seed % 4) as u16, Fault::None);
+        let (waiting, producer) = (world.connect(), world.connect());
+        // Without those who wait it may run in another way.
+        world.send(producer, &block.encode());
+        quiet(&mut world);
+        world.send(producer, &Op::plain("DEL to other more").encode());
+        quiet(&mut world);
+        world.send(waiting, &Op::plain("BLPOP to 0").encode());
+        quiet(&mut world);
+        world.send(producer, &block.encode());
+        quiet(&mut world);
+        let mut got = Vec::new();
+        let reply = world.clients[waiting].replies.front();
+        leaves(reply.expect("there was something to wait for"), &mut got);
+        assert_eq!(got, ["to", "second"], "seed {seed}");
+        groups += world.pipelines().groups;
+    }
+    assert!(groups > 0, "no transaction was made into a group");
+}
+
 /// The check must see a world in which some are served before those ahead of them.
 #[test]
 fn clients_that_are_served_out_of_order_are_seen() {
