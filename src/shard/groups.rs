@@ -85,7 +85,7 @@ impl Shard {
             Some(_) => self.locks.is_free(grouped.place),
             None => command.all_keys(args, |key| self.locks.is_free(Place::key(key))),
         };
-        let is_left_alone = |key: &[u8]| !self.reaches_out(key) && !(is_block && self.is_awaited(key));
+        let is_left_alone = |key: &[u8]| !(self.reaches_out(key) || is_block && self.is_awaited(key));
         is_free && (self.waiters.clients_len() == 0 || command.all_keys(args, is_left_alone))
     }
 }

@@ -6,7 +6,7 @@ mod lending;
 use lending::{Fault, Op, explore};
 
 /// Who pushes, pops and watches, and on how many shards.
-const CASES: [(u8, &[Op]); 9] = [
+const CASES: [(u8, &[Op]); 17] = [
     (3, &[Op::Push(&[0, 1]), Op::Push(&[1, 2]), Op::Push(&[0, 2])]),
     (3, &[Op::Push(&[0, 1, 2]), Op::Pop(&[2, 0]), Op::Pop(&[1])]),
     (2, &[Op::Pop(&[0, 1]), Op::Pop(&[1, 0]), Op::Push(&[0, 1])]),
@@ -16,6 +16,20 @@ const CASES: [(u8, &[Op]); 9] = [
     (2, &[Op::Pop(&[1, 0]), Op::Pop(&[0, 1]), Op::Push(&[0]), Op::Push(&[1])]),
     (2, &[Op::Guarded(0), Op::Push(&[0, 1]), Op::Pop(&[0, 1])]),
     (2, &[Op::Guarded(1), Op::Guarded(1), Op::Push(&[0, 1]), Op::Pop(&[1])]),
+    (2, &[Op::Move(&[0, 1]), Op::Move(&[1, 0]), Op::Push(&[0])]),
+    (2, &[Op::Move(&[1, 0]), Op::Push(&[1]), Op::Push(&[0, 1])]),
+    (2, &[Op::Move(&[0, 1]), Op::Pop(&[1]), Op::Push(&[0]), Op::Pop(&[0])]),
+    (2, &[Op::Move(&[1, 0]), Op::Pop(&[0]), Op::Pop(&[1]), Op::Push(&[1, 0])]),
+    (2, &[Op::Move(&[0, 1]), Op::Pop(&[0, 1]), Op::Push(&[0, 1])]),
+    (
+        2,
+        &[Op::Move(&[1, 0]), Op::Pop(&[1, 0]), Op::Push(&[1]), Op::Push(&[0])],
+    ),
+    (
+        3,
+        &[Op::Move(&[0, 1]), Op::Move(&[1, 2]), Op::Pop(&[2]), Op::Push(&[0])],
+    ),
+    (3, &[Op::Move(&[2, 1]), Op::Move(&[1, 0]), Op::Push(&[2])]),
 ];
 
 #[test]
@@ -37,6 +51,7 @@ fn injected_faults_are_seen() {
         Fault::DoubleClaim,
         Fault::LastFirst,
         Fault::DescendingOrder,
+        Fault::PatientWake,
     ];
     for fault in faults {
         let seen = CASES.iter().any(|(shards, ops)| explore(*shards, ops, fault).is_err());
