@@ -253,3 +253,33 @@ class WherePeersBreak(ServerTest):
         self.assertEqual(lag(), 6)
         self.client.xtrim("stream", maxlen=0, approximate=False)
         self.assertEqual(lag(), 0)
+
+    def test_17_each_core_does_the_work_of_its_own_queues(self):
+        """Going from one core to two gains 9 %: here what a core does for its queues asks nothing of another."""
+        if os.path.basename(self.binary) == "valkey-server":
+            self.skipTest("it has one core")
+        wires = [self.wire() for _ in SPREAD]
+
+        def work(rounds):
+            for number in range(rounds):
+                for wire, key in zip(wires, SPREAD):
+                    wire.send(("LPUSH", key, number), ("BRPOP", key, "0"))
+                for wire, key in zip(wires, SPREAD):
+                    self.assertEqual([wire.reply(), wire.reply()], [1, [key, str(number)]])
+
+        def counted():
+            info = self.client.info("corelane")
+            across = ["corelane_forwarded_commands", "corelane_groups", "corelane_cross_shard_transactions"]
+            commands = [info[f"corelane_shard{shard}"]["commands"] for shard in range(self.shards)]
+            return commands, [info[field] for field in across]
+
+        # Long enough for the connections to move to where their queues are.
+        work(300)
+        commands_before, across_before = counted()
+        work(100)
+        commands, across = counted()
+        self.assertEqual(across, across_before)
+        done = [after - before for after, before in zip(commands, commands_before)]
+        # All shards have queues, and do what their own ones need.
+        self.assertGreaterEqual(min(done), 200)
+        self.assertGreaterEqual(sum(done), 200 * len(SPREAD))
