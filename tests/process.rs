@@ -10,6 +10,8 @@ mod scripts;
 mod server;
 #[path = "process/subscribing.rs"]
 mod subscribing;
+#[path = "process/tracking.rs"]
+mod tracking;
 
 use std::fs;
 use std::io::{Read, Write};
