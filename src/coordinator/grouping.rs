@@ -237,7 +237,6 @@ impl Node {
                 return false;
             }
         }
-        self.counters.transactions += 1;
         self.send_group(id, conn, shard, ticket, members, true);
         true
     }
@@ -364,6 +363,7 @@ impl Node {
         let refused = self.refuses_meanwhile();
         let mut replies = replies.iter();
         if *is_block {
+            self.counters.transactions += 1;
             conn.reply.array(members.commands.len());
         }
         for (at, member) in members.commands.iter().enumerate() {
@@ -439,9 +439,7 @@ impl Node {
         }
         self.spare_members.push(members);
     }
-}
 
-impl Node {
     /// A block that cannot be a group is a transaction.
     fn start_split_block(&mut self, id: ConnId, client: ClientId, members: &Members) {
         let Some(mut conn) = self.take_client(id, client) else {
@@ -453,7 +451,6 @@ impl Node {
                 command: member.command,
                 args: members.args(member).into(),
             });
-            self.counters.transactions -= 1;
             self.start_block(id, &mut conn, queue.collect(), Vec::new(), Some(members.keys()));
         }
         self.put_conn(id, conn);
