@@ -101,6 +101,8 @@ pub struct Session {
     pub tracking: Option<Box<Tracking>>,
     /// Whether shards may remember where it is: it has tracked what it read.
     pub has_tracked: bool,
+    /// Whether it has ever subscribed: it may again.
+    pub has_subscribed: bool,
     /// Between MULTI and EXEC.
     pub multi: Option<Box<Multi>>,
     /// WATCH.
@@ -179,6 +181,7 @@ impl Session {
             monitor: false,
             tracking: None,
             has_tracked: false,
+            has_subscribed: false,
             multi: None,
             watched: Vec::new(),
             channels: HashSet::new(),

@@ -67,6 +67,7 @@ impl Node {
 
     /// A connection is gone: nobody may wait for it or hold anything for it.
     pub(super) fn leave_everything(&mut self, id: ConnId, mut conn: Connection) {
+        self.forget_subscriber(&conn);
         self.stop_blocking(id, &mut conn);
         self.unwatch(&mut conn);
         self.leave_channels(id, &mut conn);

@@ -483,6 +483,7 @@ impl Node {
             || session.is_subscriber()
             || session.monitor
             || session.has_tracked
+            || session.has_subscribed
             || session.closing;
         conn.moves_to = None;
         if !tied && self.shared.directory.begin_move(session.client) {

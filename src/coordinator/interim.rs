@@ -199,6 +199,8 @@ impl Node {
             return false;
         };
         self.counters.absorb(&node.counters);
+        // As some may have while it stood in.
+        self.note_connected();
         let left = node.stand_in.expect("a stand-in stands in");
         for Kept { from, batch } in left.kept {
             self.take_in_all(from, batch);

@@ -1,8 +1,8 @@
 //! What clients may miss who have subscribed, but whose subscription a shard had not read when a message passed by.
 //!
 //! A client may subscribe on one connection and, without waiting for the confirmation, act on another one of another shard: what is published because
-//! of that must reach it. So a shard whose clients have subscribed of late is sent every message (`command::joining`), and keeps it until everything is
-//! read that had arrived before it; who subscribes until then is told.
+//! of that must reach it. So a shard to which clients have connected of late, or that has connections which have ever subscribed, is sent every
+//! message (`command::joining`), and keeps it until everything is read that had arrived before it; who subscribes until then is told.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,22 +15,27 @@ use crate::base::id::ClientId;
 use crate::command::{Publication, Shards, Topic};
 use crate::shard::message::Message;
 
-/// In how many further passes sockets are read for a message. What had arrived before it is received when the pass ends in which it came, and
-/// handled in the next.
-const PASSES_KEPT: u8 = 1;
-/// For how long after a subscription others are expected, microseconds.
+/// Of how many sockets, at least, the runtime receives in a pass what had arrived before it: io_uring handles as many in a system call, in the
+/// order in which they became readable (`IO_LOCAL_TW_DEFAULT_MAX` of Linux 6.14), some of which are not clients'.
+const SOCKETS_A_PASS: usize = 10;
+/// For how long subscriptions of a client that has just connected are expected, microseconds.
 const JOINING_US: u64 = 60_000_000;
 
 /// The messages of the last passes.
 #[derive(Default)]
 pub(super) struct Newcomers {
     recent: VecDeque<Recent>,
-    /// When a client has last subscribed, monotonic microseconds; none when that is long ago.
-    joined_us: Option<u64>,
+    /// Whether the last pass has received all that had arrived.
+    all_is_received: bool,
+    /// When a client has last connected, monotonic microseconds; none when that is long ago.
+    connected_us: Option<u64>,
+    /// How many connections have ever subscribed.
+    subscribers: usize,
 }
 
 struct Recent {
-    passes_left: u8,
+    /// In how many further passes, at most, what had arrived before it may be handled.
+    passes_left: usize,
     publication: Arc<Publication>,
     /// Clients for whom it is not: the publisher, and those who had it and have left since.
     told: Vec<ClientId>,
@@ -55,9 +60,23 @@ impl Newcomers {
         !self.recent.is_empty()
     }
 
+    /// The pass that ends has received all that had arrived; the next one handles it.
+    #[inline]
+    pub fn note_all_is_received(&mut self) {
+        self.all_is_received = true;
+    }
+
     /// A pass begins.
     #[inline]
     pub fn begin_pass(&mut self) {
+        let most = if std::mem::take(&mut self.all_is_received) {
+            1
+        } else {
+            usize::MAX
+        };
+        self.recent
+            .iter_mut()
+            .for_each(|recent| recent.passes_left = recent.passes_left.min(most));
         while self.recent.front().is_some_and(|recent| recent.passes_left == 0) {
             self.recent.pop_front();
         }
@@ -72,20 +91,39 @@ impl Newcomers {
 }
 
 impl Node {
-    /// A client of this core subscribes.
-    pub(super) fn note_joining(&mut self) {
-        if self.shard.shards > 1 {
-            self.newcomers.joined_us = Some(self.shard.now.mono_us);
+    /// A client has connected, and may be about to subscribe.
+    pub(super) fn note_connected(&mut self) {
+        self.newcomers.connected_us = Some(self.shard.now.mono_us);
+        self.expect_newcomers();
+    }
+
+    /// A client subscribes.
+    pub(super) fn note_subscriber(&mut self, conn: &mut Connection) {
+        if !std::mem::replace(&mut conn.session.has_subscribed, true) {
+            self.newcomers.subscribers += 1;
+            self.expect_newcomers();
+        }
+    }
+
+    /// A connection is gone.
+    pub(super) fn forget_subscriber(&mut self, conn: &Connection) {
+        self.newcomers.subscribers -= usize::from(conn.session.has_subscribed);
+    }
+
+    fn expect_newcomers(&self) {
+        if self.shard.shards > 1 && !self.shared.joining.has(self.shard.id) {
             self.shared.joining.set(self.shard.id, true);
         }
     }
 
-    /// No client has subscribed for a while.
+    /// Looks whether nobody is expected to subscribe any more.
     pub(super) fn end_joining(&mut self) {
-        let is_over = |joined_us: u64| self.shard.now.mono_us >= joined_us + JOINING_US;
-        if self.newcomers.joined_us.is_some_and(is_over) {
-            self.newcomers.joined_us = None;
-            self.shared.joining.set(self.shard.id, false);
+        let is_over = |connected_us: u64| self.shard.now.mono_us >= connected_us + JOINING_US;
+        if self.newcomers.connected_us.is_none_or(is_over) && self.newcomers.subscribers == 0 {
+            self.newcomers.connected_us = None;
+            if self.shared.joining.has(self.shard.id) {
+                self.shared.joining.set(self.shard.id, false);
+            }
         }
     }
 
@@ -111,7 +149,7 @@ impl Node {
             && self.shared.joining.has(self.shard.id)
         {
             self.newcomers.recent.push_back(Recent {
-                passes_left: PASSES_KEPT,
+                passes_left: 2 + self.connections.places() / SOCKETS_A_PASS,
                 publication,
                 told: vec![publisher],
             });
@@ -141,7 +179,7 @@ mod tests {
 
     fn recent(channel: &str, sharded: bool) -> Recent {
         Recent {
-            passes_left: PASSES_KEPT,
+            passes_left: 3,
             publication: Arc::new(Publication {
                 channel: channel.as_bytes().into(),
                 payload: b"m".as_slice().into(),
@@ -154,14 +192,27 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_kept_for_the_pass_that_reads_what_had_arrived_before() {
+    fn a_message_is_kept_until_what_had_arrived_before_is_handled() {
         let mut newcomers = Newcomers::default();
         newcomers.recent.push_back(recent("c", false));
         newcomers.begin_pass();
         newcomers.recent.push_back(recent("d", false));
+        newcomers.note_all_is_received();
+        newcomers.begin_pass();
+        // What that pass has received is handled in this one.
         assert_eq!(newcomers.recent.len(), 2);
         newcomers.begin_pass();
-        assert!(newcomers.are_expected() && newcomers.recent[0].is_for(Topic::Channel, b"d"));
+        assert!(!newcomers.are_expected());
+    }
+
+    #[test]
+    fn a_message_is_not_kept_for_ever_where_there_is_always_more_to_receive() {
+        let mut newcomers = Newcomers::default();
+        newcomers.recent.push_back(recent("c", false));
+        for _ in 0..3 {
+            newcomers.begin_pass();
+            assert!(newcomers.are_expected());
+        }
         newcomers.begin_pass();
         assert!(!newcomers.are_expected());
     }

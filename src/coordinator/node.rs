@@ -286,6 +286,11 @@ impl Node {
         }
     }
 
+    /// All that had arrived on sockets before the pass that begins is received, and will be handled in it.
+    pub fn note_all_is_received(&mut self) {
+        self.newcomers.note_all_is_received();
+    }
+
     /// A new connection.
     pub fn open(&mut self, conn: ConnId, peer: Peer) {
         let client = self.shared.next_client();
@@ -297,6 +302,7 @@ impl Node {
         session.local = peer.local;
         session.fd = peer.fd;
         self.connections.install(conn, Box::new(Connection::new(session)));
+        self.note_connected();
     }
 
     fn origin(&self, conn: ConnId, client: ClientId) -> Origin {

@@ -22,7 +22,7 @@ impl Node {
     /// Subscribes: the reply is sent once every shard knows, so that no message published afterwards is missed.
     pub(super) fn subscribe(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Args<'_>) {
         let (verb, _) = verbs(topic);
-        self.note_joining();
+        self.note_subscriber(conn);
         let mark = conn.reply.len();
         let mut joined: Vec<Box<[u8]>> = Vec::new();
         for name in names.from(1) {

@@ -92,7 +92,12 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Value, Damaged> {
         kind::SET_INTS => {
             let bytes = source.string()?;
             let ints = ints(&bytes)?;
-            let mut set = SetBuilder::new(limits.set, ints.len());
+            // Too many for this form, they get none of the small ones.
+            let mut limits = limits.set;
+            if ints.len() > limits.ints {
+                limits.entries = 0;
+            }
+            let mut set = SetBuilder::new(limits, ints.len());
             ints.into_iter()
                 .try_for_each(|number| set.add_item(Item::Int(number)))?;
             set.finish()

@@ -38,6 +38,8 @@ pub trait Machine: Sized + 'static {
     }
     /// The clocks of the pass that begins.
     fn set_now(&mut self, now: Now);
+    /// All that had arrived before the pass that begins is received, and will be handled in it.
+    fn note_all_is_received(&mut self) {}
     /// A new connection.
     fn open(&mut self, conn: ConnId, peer: Peer);
     /// Bytes that arrived.
@@ -93,6 +95,10 @@ impl Machine for Node {
 
     fn set_now(&mut self, now: Now) {
         Node::set_now(self, now);
+    }
+
+    fn note_all_is_received(&mut self) {
+        Node::note_all_is_received(self);
     }
 
     fn open(&mut self, conn: ConnId, peer: Peer) {

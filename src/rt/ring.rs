@@ -147,6 +147,7 @@ pub struct Ring {
     features: Features,
     enter_flags: u32,
     fd: RawFd,
+    has_more: bool,
 }
 
 impl Ring {
@@ -181,6 +182,7 @@ impl Ring {
             features,
             enter_flags: enter_flags.bits(),
             fd,
+            has_more: false,
         })
     }
 
@@ -223,6 +225,11 @@ impl Ring {
         !self.completions.is_empty() || self.submissions.taskrun()
     }
 
+    /// Whether the last [`Ring::enter`] has left something undone that had become ready: the kernel does only so much in a call.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
     /// Submits what is queued, waits for `want` completions or `timeout_us`, and makes completions visible.
     pub fn enter(&mut self, want: usize, timeout_us: Option<u64>) -> io::Result<()> {
         self.submissions.sync();
@@ -242,6 +249,7 @@ impl Ring {
         };
         self.submissions.sync();
         self.completions.sync();
+        self.has_more = self.submissions.taskrun();
         match outcome {
             Ok(_) => Ok(()),
             // Time is up; a signal came; completions must be fetched, or memory freed, before more is taken.

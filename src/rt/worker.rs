@@ -99,6 +99,8 @@ pub struct Worker<M: Machine> {
     unsettled: Vec<ConnId>,
     /// Connections with more to read than one pass reads; without a buffer ring only.
     unread: Vec<Token>,
+    /// Something was not received since there was no buffer for it.
+    starved: bool,
     /// When connections that end are looked at.
     lingering_at_us: Option<u64>,
     accepting: accept::Accepting,
@@ -143,6 +145,7 @@ impl<M: Machine> Worker<M> {
             completions: VecDeque::with_capacity(AHEAD),
             unsettled: Vec::new(),
             unread: Vec::new(),
+            starved: false,
             lingering_at_us: None,
             stalled: false,
             has_sent: false,
@@ -172,6 +175,10 @@ impl<M: Machine> Worker<M> {
 
     fn pass(&mut self) -> io::Result<()> {
         self.now = self.clock.read();
+        let starved = std::mem::take(&mut self.starved);
+        if !self.ring.has_more() && self.unread.is_empty() && !starved {
+            self.machine.note_all_is_received();
+        }
         self.machine.set_now(self.now);
         self.again = false;
         self.handle_completions()?;

@@ -49,40 +49,48 @@ pub enum ScriptError {
     NoFunctions,
 }
 
-impl Display for ScriptError {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+impl ScriptError {
+    /// The error reply without its leading `-`; a line end in it is not shown as one.
+    pub fn line(&self) -> Vec<u8> {
+        let (before, name, after) = self.parts();
+        [before.as_bytes(), name, after.as_bytes()].concat()
+    }
+
+    /// What is said, around what the code says itself.
+    fn parts(&self) -> (&'static str, &[u8], &'static str) {
+        let whole = |text| (text, &[][..], "");
         match self {
-            ScriptError::InvalidShebang => out.write_str("ERR Invalid script shebang"),
-            ScriptError::InvalidEngineLine => out.write_str("ERR Invalid engine in script shebang"),
-            ScriptError::UnknownEngine(name) => write!(out, "ERR Could not find scripting engine '{}'", text(name)),
-            ScriptError::UnknownShebangOption(word) => write!(out, "ERR Unknown lua shebang option: {}", text(word)),
-            ScriptError::UnknownShebangFlag(flag) => {
-                write!(out, "ERR Unexpected flag in script shebang: {}", text(flag))
-            }
-            ScriptError::Compile(why) => write!(out, "ERR Error compiling script (new function): {}", text(why)),
-            ScriptError::MissingMetadata => out.write_str("ERR Missing library metadata"),
-            ScriptError::InvalidMetadata => out.write_str("ERR Invalid library metadata"),
-            ScriptError::InvalidMetadataValue(word) => {
-                write!(out, "ERR Invalid metadata value given: {}", text(word))
-            }
-            ScriptError::NameGivenTwice => {
-                out.write_str("ERR Invalid metadata value, name argument was given multiple times")
-            }
-            ScriptError::MissingName => out.write_str("ERR Library name was not given"),
-            ScriptError::UnknownLibraryEngine(name) => write!(out, "ERR Engine '{}' not found", text(name)),
-            ScriptError::InvalidLibraryName => out.write_str(
+            ScriptError::InvalidShebang => whole("ERR Invalid script shebang"),
+            ScriptError::InvalidEngineLine => whole("ERR Invalid engine in script shebang"),
+            ScriptError::UnknownEngine(name) => ("ERR Could not find scripting engine '", name, "'"),
+            ScriptError::UnknownShebangOption(word) => ("ERR Unknown lua shebang option: ", word, ""),
+            ScriptError::UnknownShebangFlag(flag) => ("ERR Unexpected flag in script shebang: ", flag, ""),
+            ScriptError::Compile(why) => ("ERR Error compiling script (new function): ", why, ""),
+            ScriptError::MissingMetadata => whole("ERR Missing library metadata"),
+            ScriptError::InvalidMetadata => whole("ERR Invalid library metadata"),
+            ScriptError::InvalidMetadataValue(word) => ("ERR Invalid metadata value given: ", word, ""),
+            ScriptError::NameGivenTwice => whole("ERR Invalid metadata value, name argument was given multiple times"),
+            ScriptError::MissingName => whole("ERR Library name was not given"),
+            ScriptError::UnknownLibraryEngine(name) => ("ERR Engine '", name, "' not found"),
+            ScriptError::InvalidLibraryName => whole(
                 "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long",
             ),
-            ScriptError::LibraryExists(name) => write!(out, "ERR Library '{}' already exists", text(name)),
-            ScriptError::FunctionExists(name) => write!(out, "ERR Function {} already exists", text(name)),
-            ScriptError::CompileLibrary(why) => write!(out, "ERR Error compiling function: {}", text(why)),
-            ScriptError::RegisterFunctions(why) => write!(out, "ERR Error registering functions: {}", text(why)),
-            ScriptError::InvalidFunctionName => out.write_str(
+            ScriptError::LibraryExists(name) => ("ERR Library '", name, "' already exists"),
+            ScriptError::FunctionExists(name) => ("ERR Function ", name, " already exists"),
+            ScriptError::CompileLibrary(why) => ("ERR Error compiling function: ", why, ""),
+            ScriptError::RegisterFunctions(why) => ("ERR Error registering functions: ", why, ""),
+            ScriptError::InvalidFunctionName => whole(
                 "ERR Function names can only contain letters, numbers, or underscores(_) and must be at least one character long",
             ),
-            ScriptError::FunctionTwice => out.write_str("ERR Function already exists in the library"),
-            ScriptError::NoFunctions => out.write_str("ERR No functions registered"),
+            ScriptError::FunctionTwice => whole("ERR Function already exists in the library"),
+            ScriptError::NoFunctions => whole("ERR No functions registered"),
         }
+    }
+}
+
+impl Display for ScriptError {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let (before, name, after) = self.parts();
+        write!(out, "{before}{}{after}", String::from_utf8_lossy(name))
     }
 }

@@ -60,11 +60,22 @@ def or_script_map(rule):
             return True
         if ours[0] not in "%*" or not isinstance(ours[1], list) or not ours[1]:
             return False
-        keys = [key for key, _ in _pairs(ours[1])]
-        named = all(key[0] == "$" and key[1] is not None for key in keys)
-        return named and len(set(keys)) == len(keys) and unordered_pairs(ours, theirs)
+        return rule(_without_order(ours), _without_order(theirs))
 
     return compare
+
+
+def _without_order(reply):
+    """A script's reply with the pairs of each map, or of what may be one, sorted."""
+    kind, content = reply
+    if not isinstance(content, list):
+        return reply
+    items = [_without_order(item) for item in content]
+    keys = items[::2]
+    named = all(key[0] == "$" and key[1] is not None for key in keys)
+    if len(items) % 2 == 0 and named and len(set(keys)) == len(keys):
+        items = [item for pair in _sorted(_pairs(items)) for item in pair]
+    return (kind, items)
 
 
 def _pairs(items):

@@ -54,6 +54,7 @@ class Proxy:
         self.name = f"proxy to {server.name}"
         self.fault = fault
         self.upstream_port = server.port
+        self.shards = server.shards
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.stopping = False

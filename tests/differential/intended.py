@@ -38,15 +38,18 @@ def _hide_progress(reply):
     for item in content:
         name = shown[-1][1] if shown else None
         if isinstance(name, bytes) and name in PROGRESS:
-            item = (":", b"hidden")
-        shown.append(_hide_progress(item))
+            # The name too: a script's table has no field that is nil.
+            shown.pop()
+        else:
+            shown.append(_hide_progress(item))
     return (kind, shown)
 
 
 def _progress(args, ours, theirs):
+    asked = args
     if args[0].upper() == b"EVAL" and len(args) > 3 and args[2] == b"0" and b"unpack(ARGV)" in args[1]:
-        args = args[3:]
-    if len(args) < 2 or args[0].upper() != b"XINFO" or args[1].upper() not in (b"GROUPS", b"STREAM"):
+        asked = args[3:]
+    if len(asked) < 2 or asked[0].upper() != b"XINFO" or asked[1].upper() not in (b"GROUPS", b"STREAM"):
         return False
     import rules
 

@@ -64,3 +64,46 @@ fn a_subscription_counts_from_when_it_was_sent() {
         assert_eq!(missed, 0, "messages missed with {shards} shards");
     }
 }
+
+/// Connections whose requests come before the subscription: more than io_uring handles in one system call.
+const CROWD: usize = 200;
+
+#[test]
+fn a_subscription_counts_behind_what_many_others_have_sent() {
+    let server = Server::start(&["--shards", "2"]);
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| server.connect()).collect();
+    crowd
+        .iter_mut()
+        .for_each(|client| assert_eq!(client.ask("PING"), "+PONG"));
+    for turn in 0..20 {
+        // Connections are dealt out in turns. Only the subscriber's shard is kept busy.
+        let side = turn % 2;
+        let key = format!("key{turn}");
+        let (mut subscriber, mut reader) = (server.connect(), server.connect());
+        let (mut worker, mut other) = (server.connect(), server.connect());
+        if side == 1 {
+            std::mem::swap(&mut subscriber, &mut reader);
+            std::mem::swap(&mut worker, &mut other);
+        }
+        for client in [&mut subscriber, &mut reader, &mut worker, &mut other] {
+            assert_eq!(client.ask("PING"), "+PONG");
+        }
+        let worker = &mut other;
+        server.signal("STOP");
+        let busy = crowd.iter_mut().skip(side).step_by(2);
+        busy.for_each(|client| client.send("PING\r\n"));
+        subscriber.send(&format!("SUBSCRIBE {key}\r\n"));
+        reader.send(&format!("GET {key}\r\n"));
+        worker.send(&format!("MULTI\r\nSET {key} v\r\nPUBLISH {key} v\r\nEXEC\r\n"));
+        server.signal("CONT");
+        let found = reader.line() != "$-1";
+        if !found {
+            let patience = Some(Duration::from_secs(5));
+            subscriber.stream().set_read_timeout(patience).expect("it is not zero");
+            let mut lines = std::iter::from_fn(|| subscriber.line_in_time());
+            assert!(lines.any(|line| line == "message"), "turn {turn}");
+        }
+        let busy = crowd.iter_mut().skip(side).step_by(2);
+        busy.for_each(|client| assert_eq!(client.line(), "+PONG"));
+    }
+}

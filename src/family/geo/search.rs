@@ -402,7 +402,7 @@ fn search(
     members.sort_unstable_by(|one, other| compare(*one, *other));
     let longest = members.iter().map(|(member, _)| member.len()).max();
     let size = (members.len(), longest.unwrap_or(0));
-    let result = SortedSet::from_sorted(members.into_iter(), size, limits);
+    let result = SortedSet::from_distinct(members.into_iter(), size, limits);
     ctx.store_sorted_set(destination, result, event);
     Ok(())
 }

@@ -108,7 +108,10 @@ fn delete(scripts: &mut dyn ScriptLibrary, args: Args<'_>, reply: &mut Reply) ->
 }
 
 fn flush(scripts: &mut dyn ScriptLibrary, args: Args<'_>, reply: &mut Reply) -> Ran {
-    if args.len() > 3 || args.len() == 3 && !args.is(2, "ASYNC") && !args.is(2, "SYNC") {
+    if args.len() > 3 {
+        return Err(too_many(args));
+    }
+    if args.len() == 3 && !args.is(2, "ASYNC") && !args.is(2, "SYNC") {
         return Err(Error::Text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
     scripts.flush_libraries();
@@ -198,13 +201,17 @@ fn dump(scripts: &mut dyn ScriptLibrary, _: Args<'_>, reply: &mut Reply) -> Ran 
     Ok(())
 }
 
+fn too_many(args: Args<'_>) -> Error {
+    Error::quoting(
+        "ERR unknown subcommand or wrong number of arguments for '",
+        args.at(1),
+        "'. Try FUNCTION HELP.",
+    )
+}
+
 fn restore(scripts: &mut dyn ScriptLibrary, args: Args<'_>, reply: &mut Reply) -> Ran {
     if args.len() > 4 {
-        return Err(Error::quoting(
-            "ERR unknown subcommand or wrong number of arguments for '",
-            args.at(1),
-            "'. Try FUNCTION HELP.",
-        ));
+        return Err(too_many(args));
     }
     let how = match args.get(3) {
         None => Restore::Append,

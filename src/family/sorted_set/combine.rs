@@ -468,7 +468,7 @@ fn store_combined(ctx: &mut Context<'_>, args: Args<'_>, operation: (Operation, 
     let longest = members.iter().map(|(member, _)| member.len()).max();
     let borrowed = members.iter().map(|(member, score)| (&**member, *score));
     let size = (members.len(), longest.unwrap_or(0));
-    let combined = SortedSet::from_sorted(borrowed, size, ctx.sorted_set_limits());
+    let combined = SortedSet::from_distinct(borrowed, size, ctx.sorted_set_limits());
     ctx.store_sorted_set(args.at(1), combined, operation.1);
     Ok(())
 }

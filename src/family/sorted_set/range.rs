@@ -393,7 +393,13 @@ fn zrangestore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
             } else {
                 0
             };
-            SortedSet::from_sorted(set.range(ranks), (count, 0), limits)
+            let members = set.range(ranks);
+            // A small set has no negative zero, so it matters which members are in before it becomes a large one.
+            if query.reverse {
+                SortedSet::from_distinct(members.rev(), (count, 0), limits)
+            } else {
+                SortedSet::from_distinct(members, (count, 0), limits)
+            }
         }
         None => SortedSet::new(),
     };

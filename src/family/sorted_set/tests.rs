@@ -212,6 +212,27 @@ fn stores_ranges() {
 }
 
 #[test]
+fn stored_ranges_keep_negative_zeros_as_valkey_does() {
+    let long = "l".repeat(70);
+    let steps = [
+        (format!("zadd z 1 a 2 {long} 3 c"), ":3|".to_owned()),
+        ("zunionstore z 1 z weights -0".into(), ":3|".into()),
+        ("zrangestore d z 0 -1 rev".into(), ":3|".into()),
+        (
+            "zrange d 0 -1 withscores".into(),
+            format!("*6|$1|a|$2|-0|$1|c|$2|-0|$70|{long}|$2|-0|"),
+        ),
+        ("zrangestore d z 0 -1".into(), ":3|".into()),
+        (
+            "zrange d 0 -1 withscores".into(),
+            format!("*6|$1|a|$1|0|$1|c|$1|0|$70|{long}|$2|-0|"),
+        ),
+    ];
+    let steps: Vec<(&str, &str)> = steps.iter().map(|(line, reply)| (&**line, &**reply)).collect();
+    check(&steps);
+}
+
+#[test]
 fn removes_by_name_and_range() {
     check(&[
         ("rpush s x", ":1|"),

@@ -102,7 +102,10 @@ impl<M: Machine> Worker<M> {
     fn receive_ended(&mut self, conn: ConnId, result: i32) -> io::Result<()> {
         match -result {
             0 if self.buffers.is_some() => self.input_ended(conn),
-            libc::ENOBUFS => add(&self.door().counters.buffers_exhausted, 1),
+            libc::ENOBUFS => {
+                self.starved = true;
+                add(&self.door().counters.buffers_exhausted, 1);
+            }
             code if code <= 0 => {}
             libc::ECANCELED | libc::EAGAIN | libc::EINTR => {}
             _ => self.break_off(conn)?,

@@ -41,7 +41,7 @@ type Words<'a> = SmallVec<[&'a [u8]; 16]>;
 
 /// What a client reads of code that is refused.
 pub(super) fn refusal(error: &ScriptError) -> Error {
-    Error::Quoted(error.to_string().into_bytes())
+    Error::Quoted(error.line())
 }
 
 impl Programs {

@@ -76,9 +76,8 @@ impl SortedSet {
         SortedSet(Form::Small(Packed::new()))
     }
 
-    /// A sorted set of members that are handed over in order, none of them twice; it begins as one for `count` members, the
-    /// longest of `value` bytes.
-    pub fn from_sorted<'m>(
+    /// A sorted set of members none of which comes twice; it begins as one for `count` members, the longest of `value` bytes.
+    pub fn from_distinct<'m>(
         members: impl Iterator<Item = (&'m [u8], f64)>,
         (count, value): (usize, usize),
         limits: Limits,

@@ -158,7 +158,7 @@ proptest! {
             pair.apply(step);
             pair.compare();
         }
-        let sorted = SortedSet::from_sorted(pair.set.iter(), (0, 0), limits);
+        let sorted = SortedSet::from_distinct(pair.set.iter(), (0, 0), limits);
         sorted.check();
         prop_assert_eq!(&sorted, &pair.set);
         prop_assert_eq!(&pair.set.clone(), &pair.set);
