@@ -27,10 +27,18 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// The longest word that is taken for a double.
+const DOUBLE_WORD_MAX: usize = 255;
+
 /// The double that `text` spells, as Valkey's argument parser takes it: no spaces, no NaN, infinities only by name,
 /// nothing that a double can only hold as infinity or zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
-    let value = parse_f64_saturating(text)?;
+    parse_f64_of_any_length(text).filter(|_| text.len() <= DOUBLE_WORD_MAX)
+}
+
+/// As [`parse_f64`], however long the text is: weights of SORT.
+pub fn parse_f64_of_any_length(text: &[u8]) -> Option<f64> {
+    let value = spelled(text)?;
     let mantissa = text.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or(text);
     let lost = (value == 0.0 && mantissa.iter().any(|digit| matches!(digit, b'1'..=b'9')))
         || (value.is_infinite() && text.iter().any(u8::is_ascii_digit));
@@ -39,7 +47,11 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
 
 /// As [`parse_f64`] where numbers beyond the range of doubles read as infinity or zero: bounds and timeouts.
 pub fn parse_f64_saturating(text: &[u8]) -> Option<f64> {
-    if text.is_empty() || text.len() > 255 {
+    spelled(text).filter(|_| text.len() <= DOUBLE_WORD_MAX)
+}
+
+fn spelled(text: &[u8]) -> Option<f64> {
+    if text.is_empty() {
         return None;
     }
     let (sign, body) = match text {
@@ -200,6 +212,14 @@ mod tests {
         ] {
             assert_eq!(parse_i64(text.as_bytes()), want, "{text}");
         }
+    }
+
+    #[test]
+    fn only_weights_may_be_long() {
+        let long = format!("17{}", "0".repeat(307));
+        assert_eq!(parse_f64(long.as_bytes()), None);
+        assert_eq!(parse_f64_saturating(long.as_bytes()), None);
+        assert_eq!(parse_f64_of_any_length(long.as_bytes()), Some(1.7e308));
     }
 
     #[test]

@@ -159,11 +159,9 @@ fn zadd(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn zincrby(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let options = Options {
-        incr: true,
-        ..Options::default()
-    };
-    add(ctx, args, options, 2)
+    // As in ZADD a word that names an option is no score.
+    let (options, first) = Options::parse(args);
+    add(ctx, args, Options { incr: true, ..options }, first)
 }
 
 fn add(ctx: &mut Context<'_>, args: Args<'_>, options: Options, first: usize) -> Ran {

@@ -51,6 +51,7 @@ fn adds_and_increments() {
         ("zscore z negzero", "$1|0|"),
         ("zadd z 0.1 f 1e21 g 1e-7 h 3.0 i 123456789012345678 j 1e17 k", ":6|"),
         ("zincrby z abc a", "-ERR value is not a valid float|"),
+        ("zincrby z xx a", "-ERR syntax error|"),
         ("zincrby z 1.5 a", "$3|2.5|"),
         ("zincrby s 1 a", WRONG),
         ("zadd z 1 a 2 b", ":0|"),

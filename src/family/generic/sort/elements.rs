@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::options::Options;
 use crate::base::collation::Collation;
-use crate::base::number::parse_f64;
+use crate::base::number::parse_f64_of_any_length;
 use crate::base::partial_sort::partial_sort;
 use crate::keyspace::Entry;
 
@@ -45,7 +45,7 @@ impl Element {
             None => Weight::Number(0.0),
             Some(text) => {
                 let visible = text.split(|byte| *byte == 0).next().unwrap_or_default();
-                match parse_f64(visible) {
+                match parse_f64_of_any_length(visible) {
                     Some(number) => Weight::Number(number),
                     None => return false,
                 }
