@@ -33,7 +33,7 @@ const DOUBLE_WORD_MAX: usize = 255;
 /// The double that `text` spells, as Valkey's argument parser takes it: no spaces, no NaN, infinities only by name,
 /// nothing that a double can only hold as infinity or zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
-    parse_f64_of_any_length(text).filter(|_| text.len() <= DOUBLE_WORD_MAX)
+    parse_f64_of_any_length(word(text)?)
 }
 
 /// As [`parse_f64`], however long the text is: weights of SORT.
@@ -47,7 +47,11 @@ pub fn parse_f64_of_any_length(text: &[u8]) -> Option<f64> {
 
 /// As [`parse_f64`] where numbers beyond the range of doubles read as infinity or zero: bounds and timeouts.
 pub fn parse_f64_saturating(text: &[u8]) -> Option<f64> {
-    spelled(text).filter(|_| text.len() <= DOUBLE_WORD_MAX)
+    spelled(word(text)?)
+}
+
+fn word(text: &[u8]) -> Option<&[u8]> {
+    (text.len() <= DOUBLE_WORD_MAX).then_some(text)
 }
 
 fn spelled(text: &[u8]) -> Option<f64> {

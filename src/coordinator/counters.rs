@@ -47,6 +47,16 @@ impl Counters {
         self.connections_moved += other.connections_moved;
     }
 
+    /// What pipelines have been made into.
+    pub fn pipelines(&self) -> Pipelines {
+        Pipelines {
+            groups: self.groups,
+            groups_split: self.groups_split,
+            series: self.series,
+            series_shortened: self.series_shortened,
+        }
+    }
+
     /// Each with its INFO field name.
     pub fn fields(&self) -> [(&'static str, i64); 16] {
         [
@@ -70,5 +80,31 @@ impl Counters {
             ("corelane_moved_connections", self.connections_moved as i64),
             ("corelane_scripts_restarted", self.scripts_restarted as i64),
         ]
+    }
+}
+
+/// What pipelined commands over several shards have been made into.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pipelines {
+    /// Groups of commands of two shards in turns.
+    pub groups: u64,
+    /// Those that had to be split.
+    pub groups_split: u64,
+    /// Series of commands over several shards each.
+    pub series: u64,
+    /// Those that were left only their first command.
+    pub series_shortened: u64,
+}
+
+impl std::ops::Add for Pipelines {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Pipelines {
+            groups: self.groups + other.groups,
+            groups_split: self.groups_split + other.groups_split,
+            series: self.series + other.series,
+            series_shortened: self.series_shortened + other.series_shortened,
+        }
     }
 }

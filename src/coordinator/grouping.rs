@@ -12,18 +12,16 @@
 
 use super::connection::{Connection, Flow};
 use super::dispatch::Target;
+use super::members::{COMMANDS_MAX, Members, is_groupable, take_requests};
 use super::node::Node;
 use crate::base::id::{ClientId, ConnId, ShardId};
 use crate::command::session::Queued;
-use crate::command::{Args, Command, Exec};
+use crate::command::{Args, Command};
 use crate::protocol::reply::Reply;
-use crate::protocol::request::{Limits, Parsed, RequestParser, Span};
+use crate::protocol::request::Span;
 use crate::shard::locks::{Place, Ticket};
 use crate::shard::message::{Asker, Batch, Grouped, Message, Together, Words};
 
-/// The most commands and bytes of requests of one group.
-pub(super) const COMMANDS_MAX: usize = 64;
-const BYTES_MAX: usize = 64 << 10;
 /// How many commands at most are sent one by one before a connection whose commands could not be grouped is looked at again.
 const PATIENCE_MAX: u8 = 64;
 /// For how many commands of this shard a connection that has made a group is expected to make another.
@@ -39,125 +37,6 @@ pub(super) struct Group {
     pub(super) members: Members,
     /// Its commands are those of an EXEC.
     pub(super) is_block: bool,
-}
-
-/// A command of a group.
-struct Member {
-    command: &'static Command,
-    /// Where its request begins, unless it is the first.
-    start: usize,
-    /// Which of the spans are its words.
-    words: std::ops::Range<usize>,
-    is_here: bool,
-}
-
-/// The commands of a group. Their memory is used again.
-#[derive(Default)]
-pub(super) struct Members {
-    /// The words of the first command, then the requests of the others as they came.
-    bytes: Vec<u8>,
-    /// Where the others begin.
-    others: usize,
-    /// Where the words of all commands lie.
-    spans: Vec<Span>,
-    commands: Vec<Member>,
-    /// The places of the keys of this shard, which the group holds.
-    places: Vec<Place>,
-}
-
-impl Members {
-    fn args(&self, member: &Member) -> Args<'_> {
-        Args::new(&self.bytes, &self.spans[member.words.clone()])
-    }
-
-    /// The places of the keys of this shard.
-    pub fn places(&self) -> &[Place] {
-        &self.places
-    }
-
-    fn of_this_shard(&self) -> impl Iterator<Item = &Member> {
-        self.commands.iter().filter(|member| member.is_here)
-    }
-
-    fn of_the_other(&self) -> impl Iterator<Item = &Member> {
-        self.commands.iter().filter(|member| !member.is_here)
-    }
-
-    /// Its command at `at`.
-    pub fn get(&self, at: usize) -> Option<(&'static Command, Args<'_>)> {
-        let member = self.commands.get(at)?;
-        Some((member.command, self.args(member)))
-    }
-
-    /// The requests from the one at `at` on, which is not the first.
-    pub fn requests_from(&self, at: usize) -> &[u8] {
-        let start = self.commands.get(at).map_or(self.bytes.len(), |member| member.start);
-        &self.bytes[start..]
-    }
-
-    /// All keys of its commands, sorted, each once.
-    pub fn keys(&self) -> Vec<Box<[u8]>> {
-        let keys_of = |member| {
-            let args = self.args(member);
-            member
-                .command
-                .key_positions(args)
-                .into_iter()
-                .map(move |at| args.at(at))
-        };
-        let mut keys: Vec<&[u8]> = self.commands.iter().flat_map(keys_of).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys.into_iter().map(Box::from).collect()
-    }
-
-    /// Begins with a command.
-    pub fn begin(&mut self, command: &'static Command, args: Args<'_>, is_here: bool) {
-        self.clear();
-        self.append(command, args, is_here);
-        self.others = self.bytes.len();
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.spans.clear();
-        self.commands.clear();
-        self.places.clear();
-    }
-
-    /// Adds a command that was no request by itself.
-    fn append(&mut self, command: &'static Command, args: Args<'_>, is_here: bool) {
-        let first = self.spans.len();
-        args.append_to(&mut self.bytes, &mut self.spans);
-        self.commands.push(Member {
-            command,
-            start: 0,
-            words: first..self.spans.len(),
-            is_here,
-        });
-    }
-
-    /// Adds a command whose request begins at `at` in those of [`Members::end`], where its words lie at `spans` from there on.
-    pub fn add(&mut self, command: &'static Command, at: usize, spans: &[Span], is_here: bool) {
-        let base = (self.others + at) as u32;
-        let first = self.spans.len();
-        self.spans.extend(spans.iter().map(|span| Span {
-            start: base + span.start,
-            len: span.len,
-        }));
-        let words = first..self.spans.len();
-        self.commands.push(Member {
-            command,
-            start: self.others + at,
-            words,
-            is_here,
-        });
-    }
-
-    /// Ends with the requests of all commands but the first.
-    pub fn end(&mut self, requests: &[u8]) {
-        self.bytes.extend_from_slice(requests);
-    }
 }
 
 impl Connection {
@@ -455,35 +334,4 @@ impl Node {
         }
         self.put_conn(id, conn);
     }
-}
-
-/// Gives `take` the requests at the front of `following`, at most so many, until it does not want one: where the request begins, and its words.
-/// Answers how many bytes those take that it wanted.
-pub(super) fn take_requests(
-    following: &[u8],
-    limits: &Limits,
-    most: usize,
-    mut take: impl FnMut(usize, &[u8], &[Span]) -> bool,
-) -> usize {
-    let mut parser = RequestParser::default();
-    let (mut at, mut taken) = (0, 0);
-    // What does not begin so is no multibulk request.
-    while taken < most && at < BYTES_MAX && following.get(at) == Some(&b'*') {
-        let rest = &following[at..];
-        let Parsed::Request { consumed } = parser.parse(rest, limits) else {
-            break;
-        };
-        let (bytes, spans) = parser.words(rest);
-        if !take(at, bytes, spans) {
-            break;
-        }
-        taken += 1;
-        at += consumed;
-    }
-    at
-}
-
-/// Whether a command does nothing but run over its keys.
-pub(super) fn is_groupable(command: &Command) -> bool {
-    matches!(command.exec, Exec::Keys(_)) && command.has_keys()
 }

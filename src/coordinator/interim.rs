@@ -199,7 +199,7 @@ impl Node {
             return false;
         };
         self.counters.absorb(&node.counters);
-        // As some may have while it stood in.
+        // Some may have connected while it stood in.
         self.note_connected();
         let left = node.stand_in.expect("a stand-in stands in");
         for Kept { from, batch } in left.kept {

@@ -14,6 +14,7 @@ mod grouping;
 mod homecoming;
 mod inbox;
 mod interim;
+mod members;
 mod monitors;
 mod movement;
 mod multi;
@@ -35,5 +36,6 @@ mod underway;
 mod widening;
 
 pub use crate::base::id::ConnId;
+pub use counters::Pipelines;
 pub use interim::Runtime;
-pub use node::{Event, Lane, Moved, Node, NodeSetup, Peer, Pipelines, Shared};
+pub use node::{Event, Lane, Moved, Node, NodeSetup, Peer, Shared};

@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, Flow, Gather, Purpose};
 use super::dispatch::Target;
-use super::grouping::is_groupable;
+use super::members::is_groupable;
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::session::{Multi, Queued, Watched};

@@ -25,6 +25,10 @@ const JOINING_US: u64 = 60_000_000;
 #[derive(Default)]
 pub(super) struct Newcomers {
     recent: VecDeque<Recent>,
+    /// How many of them, the first ones, end with this pass: what had arrived before them is handled in it.
+    ending: usize,
+    /// How many passes there have been.
+    passes: u64,
     /// Whether the last pass has received all that had arrived.
     all_is_received: bool,
     /// When a client has last connected, monotonic microseconds; none when that is long ago.
@@ -34,8 +38,8 @@ pub(super) struct Newcomers {
 }
 
 struct Recent {
-    /// In how many further passes, at most, what had arrived before it may be handled.
-    passes_left: usize,
+    /// In which pass, at the latest, what had arrived before it is handled.
+    last_pass: u64,
     publication: Arc<Publication>,
     /// Clients for whom it is not: the publisher, and those who had it and have left since.
     told: Vec<ClientId>,
@@ -69,18 +73,23 @@ impl Newcomers {
     /// A pass begins.
     #[inline]
     pub fn begin_pass(&mut self) {
-        let most = if std::mem::take(&mut self.all_is_received) {
-            1
-        } else {
-            usize::MAX
-        };
-        self.recent
-            .iter_mut()
-            .for_each(|recent| recent.passes_left = recent.passes_left.min(most));
-        while self.recent.front().is_some_and(|recent| recent.passes_left == 0) {
+        self.passes += 1;
+        self.recent.drain(..std::mem::take(&mut self.ending));
+        while self.recent.front().is_some_and(|recent| recent.last_pass < self.passes) {
             self.recent.pop_front();
         }
-        self.recent.iter_mut().for_each(|recent| recent.passes_left -= 1);
+        if std::mem::take(&mut self.all_is_received) {
+            self.ending = self.recent.len();
+        }
+    }
+
+    /// Keeps a message until all is handled that had arrived before, on so many sockets at most.
+    fn keep(&mut self, publication: Arc<Publication>, publisher: ClientId, sockets: usize) {
+        self.recent.push_back(Recent {
+            last_pass: self.passes + 2 + (sockets / SOCKETS_A_PASS) as u64,
+            publication,
+            told: vec![publisher],
+        });
     }
 
     /// A client leaves what it had joined.
@@ -91,7 +100,7 @@ impl Newcomers {
 }
 
 impl Node {
-    /// A client has connected, and may be about to subscribe.
+    /// A client has connected, or moved here, and may be about to subscribe.
     pub(super) fn note_connected(&mut self) {
         self.newcomers.connected_us = Some(self.shard.now.mono_us);
         self.expect_newcomers();
@@ -148,11 +157,8 @@ impl Node {
             && self.stand_in.is_none()
             && self.shared.joining.has(self.shard.id)
         {
-            self.newcomers.recent.push_back(Recent {
-                passes_left: 2 + self.connections.places() / SOCKETS_A_PASS,
-                publication,
-                told: vec![publisher],
-            });
+            let sockets = self.connections.places();
+            self.newcomers.keep(publication, publisher, sockets);
         }
     }
 
@@ -177,39 +183,40 @@ impl Node {
 mod tests {
     use super::*;
 
-    fn recent(channel: &str, sharded: bool) -> Recent {
-        Recent {
-            passes_left: 3,
-            publication: Arc::new(Publication {
-                channel: channel.as_bytes().into(),
-                payload: b"m".as_slice().into(),
-                sharded,
-                shards: Shards::new(),
-                by: Some(ClientId(9)),
-            }),
-            told: Vec::new(),
-        }
+    const PUBLISHER: ClientId = ClientId(9);
+
+    fn publication(channel: &str, sharded: bool) -> Arc<Publication> {
+        Arc::new(Publication {
+            channel: channel.as_bytes().into(),
+            payload: b"m".as_slice().into(),
+            sharded,
+            shards: Shards::new(),
+            by: Some(PUBLISHER),
+        })
     }
 
     #[test]
     fn a_message_is_kept_until_what_had_arrived_before_is_handled() {
         let mut newcomers = Newcomers::default();
-        newcomers.recent.push_back(recent("c", false));
+        newcomers.keep(publication("c", false), PUBLISHER, 1000);
         newcomers.begin_pass();
-        newcomers.recent.push_back(recent("d", false));
+        newcomers.keep(publication("d", false), PUBLISHER, 1000);
         newcomers.note_all_is_received();
         newcomers.begin_pass();
-        // What that pass has received is handled in this one.
-        assert_eq!(newcomers.recent.len(), 2);
+        newcomers.keep(publication("e", false), PUBLISHER, 1000);
+        // What the last pass has received is handled in this one.
+        assert_eq!(newcomers.recent.len(), 3);
         newcomers.begin_pass();
-        assert!(!newcomers.are_expected());
+        assert_eq!(&*newcomers.recent[0].publication.channel, b"e");
+        newcomers.begin_pass();
+        assert!(newcomers.are_expected());
     }
 
     #[test]
     fn a_message_is_not_kept_for_ever_where_there_is_always_more_to_receive() {
         let mut newcomers = Newcomers::default();
-        newcomers.recent.push_back(recent("c", false));
-        for _ in 0..3 {
+        newcomers.keep(publication("c", false), PUBLISHER, 5 * SOCKETS_A_PASS);
+        for _ in 0..7 {
             newcomers.begin_pass();
             assert!(newcomers.are_expected());
         }
@@ -220,12 +227,15 @@ mod tests {
     #[test]
     fn it_is_for_those_who_listen_to_it_and_once() {
         let mut newcomers = Newcomers::default();
-        newcomers.recent.extend([recent("news", false), recent("news", true)]);
+        for sharded in [false, true] {
+            newcomers.keep(publication("news", sharded), PUBLISHER, 0);
+        }
         newcomers.leave(Topic::Pattern, b"n*", ClientId(1));
         newcomers.leave(Topic::ShardChannel, b"news", ClientId(2));
         newcomers.leave(Topic::Channel, b"other", ClientId(3));
         let [plain, sharded] = [0, 1].map(|at| &newcomers.recent[at]);
-        assert_eq!((&*plain.told, &*sharded.told), (&[ClientId(1)][..], &[ClientId(2)][..]));
+        assert_eq!(plain.told, [PUBLISHER, ClientId(1)]);
+        assert_eq!(sharded.told, [PUBLISHER, ClientId(2)]);
         assert!(plain.is_for(Topic::Channel, b"news") && !plain.is_for(Topic::ShardChannel, b"news"));
         assert!(!plain.is_for(Topic::Pattern, b"x*") && !sharded.is_for(Topic::Pattern, b"n*"));
     }

@@ -10,10 +10,10 @@ use smallvec::SmallVec;
 use super::client_memory::{ClientMemory, ClientShares};
 use super::connection::{Connection, Flow};
 use super::connections::Connections;
-use super::counters::Counters;
+use super::counters::{Counters, Pipelines};
 use super::directory::Directory;
-use super::grouping::Members;
 use super::interim::{Interim, Runtime, StandIn};
+use super::members::Members;
 use super::newcomers::Newcomers;
 use super::pubsub::Listeners;
 use super::roamers::Roamers;
@@ -388,7 +388,7 @@ impl Node {
                     places.extend(batch.grouped(together).iter().map(|grouped| grouped.place));
                 }
                 Message::Ran { group, .. } => {
-                    places.extend_from_slice(self.underway.groups()[*group as usize].members.places())
+                    places.extend_from_slice(&self.underway.groups()[*group as usize].members.places)
                 }
                 _ => {}
             }
@@ -495,6 +495,7 @@ impl Node {
         conn.sending_bytes = 0;
         let client = conn.session.client;
         self.connections.install(id, conn);
+        self.note_connected();
         for stale in self.shared.directory.end_move(self.origin(id, client)) {
             self.receive_redirected(id, client, &stale);
         }
@@ -509,12 +510,7 @@ impl Node {
 
     /// What pipelines have been made into here.
     pub fn pipelines(&self) -> Pipelines {
-        Pipelines {
-            groups: self.counters.groups,
-            groups_split: self.counters.groups_split,
-            series: self.counters.series,
-            series_shortened: self.counters.series_shortened,
-        }
+        self.counters.pipelines()
     }
 
     pub(super) fn take_conn(&mut self, id: ConnId) -> Option<Box<Connection>> {
@@ -548,32 +544,6 @@ impl Node {
         }
         self.count_client(&mut conn);
         self.connections.put(id, conn);
-    }
-}
-
-/// What pipelined commands over several shards have been made into.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Pipelines {
-    /// Groups of commands of two shards in turns.
-    pub groups: u64,
-    /// Those that had to be split.
-    pub groups_split: u64,
-    /// Series of commands over several shards each.
-    pub series: u64,
-    /// Those that were left only their first command.
-    pub series_shortened: u64,
-}
-
-impl std::ops::Add for Pipelines {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Pipelines {
-            groups: self.groups + other.groups,
-            groups_split: self.groups_split + other.groups_split,
-            series: self.series + other.series,
-            series_shortened: self.series_shortened + other.series_shortened,
-        }
     }
 }
 

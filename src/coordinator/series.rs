@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::dispatch::{Target, UNSENT_BYTES_MAX};
-use super::grouping::{COMMANDS_MAX, Members, is_groupable, take_requests};
+use super::members::{COMMANDS_MAX, Members, is_groupable, take_requests};
 use super::node::Node;
 use super::transaction::{Tx, Work};
 use crate::base::id::ConnId;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Flow, Gather, Purpose};
 use super::gather::{add_part, combine};
-use super::grouping::Members;
 use super::homecoming::take_of;
+use super::members::Members;
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId, TxId};
 use crate::command::args::OwnedArgs;

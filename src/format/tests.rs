@@ -171,6 +171,26 @@ proptest! {
 }
 
 #[test]
+fn a_set_of_too_many_integers_is_none_of_the_small_ones() {
+    let ints = |count: i64| {
+        let members: Vec<Vec<u8>> = (0..count).map(|number| number.to_string().into_bytes()).collect();
+        written(set_of(&members, &Config::default()), &Config::default())
+    };
+    // Even where as many members of any kind would be packed.
+    let config = Config {
+        set_max_intset_entries: 4,
+        set_max_listpack_entries: 128,
+        ..Config::default()
+    };
+    for (count, encoding) in [(4, "intset"), (5, "hashtable")] {
+        let Ok(Value::Set(set)) = read(&ints(count), &Limits::of(&config)) else {
+            unreachable!("it is a set")
+        };
+        assert_eq!(set.encoding(), encoding, "{count} members");
+    }
+}
+
+#[test]
 fn payloads_are_sealed() {
     let mut payload = written(Value::String(b"hello".to_vec()), &Config::default());
     dump::seal(&mut payload);

@@ -50,7 +50,7 @@ pub enum ScriptError {
 }
 
 impl ScriptError {
-    /// The error reply without its leading `-`; a line end in it is not shown as one.
+    /// The error reply without its leading `-`, byte for byte.
     pub fn line(&self) -> Vec<u8> {
         let (before, name, after) = self.parts();
         [before.as_bytes(), name, after.as_bytes()].concat()
