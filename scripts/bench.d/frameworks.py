@@ -14,7 +14,7 @@ import servers
 from lua import cpu_seconds
 from table import print_table, spread, verdict
 
-JOBS = {"bullmq": 8000, "celery": 1000, "rq": 600}
+JOBS = {"bullmq": 32000, "celery": 1000, "rq": 600}
 CPU_RATIO_MAX = {("bullmq", "corelane"): 0.75}
 CPU_RATIO_OF_TWO_SHARDS_MAX = {"bullmq": 1.1}
 RATE_RATIO_MIN = {"celery": 1.0, "rq": 1.0}

@@ -57,9 +57,17 @@ pub fn crc16(bytes: &[u8]) -> u16 {
         let first = tables[7][a ^ usize::from(high)] ^ tables[6][b ^ usize::from(low)] ^ tables[5][c] ^ tables[4][d];
         first ^ tables[3][e] ^ tables[2][f] ^ tables[1][g] ^ tables[0][h]
     });
-    rest.iter().fold(crc, |crc, &byte| {
-        (crc << 8) ^ CRC16_TABLES[0][usize::from((crc >> 8) as u8 ^ byte)]
-    })
+    let [high, low] = crc.to_be_bytes();
+    match *rest {
+        [] => crc,
+        [a] => (crc << 8) ^ CRC16_TABLES[0][usize::from(a ^ high)],
+        [a, b, ref more @ ..] => {
+            let tables = &CRC16_TABLES[..more.len() + 2];
+            let first = tables[more.len() + 1][usize::from(a ^ high)] ^ tables[more.len()][usize::from(b ^ low)];
+            let rest = more.iter().rev().zip(tables);
+            rest.fold(first, |crc, (&byte, table)| crc ^ table[usize::from(byte)])
+        }
+    }
 }
 
 /// The shard that owns a slot when there are so many.

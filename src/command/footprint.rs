@@ -3,7 +3,7 @@
 use super::args::Args;
 use crate::types::list::End;
 use crate::types::sorted_set::Edge;
-use crate::types::stream::Trim;
+use crate::types::stream::Reach;
 
 /// What a command may change of the values at its keys. It must not tell less than the truth.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ pub enum Footprint {
     /// One end of a list: which, and how many elements it may lose there, for the key with this number; `None`: anything.
     End(fn(Args<'_>, usize) -> Option<(End, usize)>),
     /// The ends of a stream: an entry more, and others trimmed from the front, as far as this tells; `None`: anything.
-    Ends(fn(Args<'_>) -> Option<Option<Trim>>),
+    Ends(fn(Args<'_>) -> Option<Option<Reach>>),
     /// One edge of a sorted set: which, and how many members it may lose there; `None`: anything.
     Edge(fn(Args<'_>) -> Option<(Edge, usize)>),
 }

@@ -134,7 +134,20 @@ pub struct Config {
 }
 
 impl Config {
-    /// Directives that were set to something else than their default although they have no effect, for the log.
+    /// Tells the log which directives have been set although they have no effect, unless `before` had them.
+    pub fn log_without_effect(&self, before: &Config) {
+        for (name, why) in self.without_effect() {
+            if self.inert.get(name) == before.inert.get(name) {
+                continue;
+            }
+            match why {
+                Why::NotYet(what) => log::warn!("Directive {name} has no effect yet: {what}"),
+                Why::Moot(reason) => log::info!("Directive {name} has no effect: {reason}"),
+            }
+        }
+    }
+
+    /// Directives that were set to something else than their default although they have no effect.
     pub fn without_effect(&self) -> impl Iterator<Item = (&'static str, Why)> {
         all().filter_map(|directive| match directive.field {
             Field::Inert { default, why } => {

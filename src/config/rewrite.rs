@@ -66,7 +66,7 @@ fn directive_lines(directive: &Directive, config: &Config) -> Vec<String> {
     if !directive.kind.is_many() {
         return vec![format!("{name} {}", quoted(&text))];
     }
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let words: Vec<String> = text.split_whitespace().map(quoted).collect();
     if words.is_empty() {
         return vec![format!("{name} \"\"")];
     }
@@ -75,7 +75,7 @@ fn directive_lines(directive: &Directive, config: &Config) -> Vec<String> {
     } else {
         directive.line_words
     };
-    let line = |words: &[&str]| format!("{name} {}", words.join(" "));
+    let line = |words: &[String]| format!("{name} {}", words.join(" "));
     words.chunks(per_line).map(line).collect()
 }
 

@@ -374,6 +374,7 @@ fn a_rewritten_file_loads_to_the_same_configuration() {
     let mut config = load(&[&path]).expect("the file is right");
     set(&mut config, "timeout", "5").expect("a number");
     set(&mut config, "client-output-buffer-limit", "pubsub 1 2 3").expect("a class");
+    set(&mut config, "affinity", "preset:bull *\u{6}\u{16} a\"b:* #c:?:{*}").expect("four rules");
     rewrite_file(&config).expect("the file can be written");
     let again = load(&[&path]).expect("what was written is right");
     for directive in all() {

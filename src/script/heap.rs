@@ -2,17 +2,17 @@
 //!
 //! Owns the count and the allocator that Lua calls. It must not know what is allocated.
 
+use super::arena::{ALIGN_BYTES, Arena};
 use super::ffi;
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::cell::Cell;
 use std::ffi::c_void;
-
-/// Alignment of every block; enough for each of Lua's types.
-const ALIGN_BYTES: usize = 16;
+use std::ptr;
 
 /// Counts what an interpreter holds.
-#[derive(Debug)]
 pub struct Heap {
+    /// Its small blocks, as long as there is room.
+    arena: Arena,
     used_bytes: Cell<usize>,
     limit_bytes: usize,
     /// Whether a request beyond the limit fails. It does so only while Lua code runs: a failure is a `longjmp`, which must not
@@ -26,6 +26,7 @@ impl Heap {
     /// A heap whose scripts get `not enough memory` beyond `limit_bytes`.
     pub fn new(limit_bytes: usize) -> Heap {
         Heap {
+            arena: Arena::new(),
             used_bytes: Cell::new(0),
             limit_bytes,
             enforced: Cell::new(false),
@@ -62,30 +63,68 @@ impl Heap {
     /// `block` is null, with `old_bytes` 0, or comes from here with that size.
     unsafe fn resize(&self, block: *mut u8, old_bytes: usize, new_bytes: usize) -> *mut u8 {
         if !self.admits(old_bytes, new_bytes) {
-            return std::ptr::null_mut();
+            return ptr::null_mut();
         }
-        let (Ok(old), Ok(new)) = (
-            Layout::from_size_align(old_bytes, ALIGN_BYTES),
-            Layout::from_size_align(new_bytes, ALIGN_BYTES),
-        ) else {
-            return std::ptr::null_mut();
-        };
-        // SAFETY: the caller keeps that `block` was allocated with the layout `old`; sizes of 0 never reach the allocator.
-        let fresh = unsafe {
-            match (old_bytes, new_bytes) {
-                (0, 0) => std::ptr::null_mut(),
-                (0, _) => alloc(new),
-                (_, 0) => {
-                    dealloc(block, old);
-                    std::ptr::null_mut()
-                }
-                (_, _) => realloc(block, old, new_bytes),
-            }
-        };
+        // SAFETY: as the caller keeps.
+        let fresh = unsafe { self.moved(block, old_bytes, new_bytes) };
         if new_bytes == 0 || !fresh.is_null() {
             self.used_bytes.set(self.used_bytes.get() - old_bytes + new_bytes);
         }
         fresh
+    }
+
+    /// The block at its new size, where there is room for it; null when there is none, or the size is 0.
+    ///
+    /// # Safety
+    /// As for [`Heap::resize`].
+    unsafe fn moved(&self, block: *mut u8, old_bytes: usize, new_bytes: usize) -> *mut u8 {
+        let (Ok(old), Ok(new)) = (
+            Layout::from_size_align(old_bytes, ALIGN_BYTES),
+            Layout::from_size_align(new_bytes, ALIGN_BYTES),
+        ) else {
+            return ptr::null_mut();
+        };
+        let is_small = self.arena.holds(block);
+        if is_small && Arena::fits(old_bytes, new_bytes) {
+            return block;
+        }
+        // SAFETY: the caller keeps that the block has `old_bytes`; it goes back to where it came from. No layout is empty where it is used.
+        unsafe {
+            match (old_bytes, new_bytes) {
+                (0, 0) => ptr::null_mut(),
+                (0, _) => self.take(new),
+                (_, 0) if is_small => {
+                    self.arena.give_back(block, old_bytes);
+                    ptr::null_mut()
+                }
+                (_, 0) => {
+                    dealloc(block, old);
+                    ptr::null_mut()
+                }
+                _ if !is_small => realloc(block, old, new_bytes),
+                _ => {
+                    let fresh = self.take(new);
+                    if !fresh.is_null() {
+                        fresh.copy_from_nonoverlapping(block, old_bytes.min(new_bytes));
+                        self.arena.give_back(block, old_bytes);
+                    }
+                    fresh
+                }
+            }
+        }
+    }
+
+    /// A block from the arena, or from the process's memory when there is no room.
+    ///
+    /// # Safety
+    /// The layout is not empty.
+    unsafe fn take(&self, layout: Layout) -> *mut u8 {
+        let small = self.arena.take(layout.size());
+        if !small.is_null() {
+            return small;
+        }
+        // SAFETY: as the caller keeps.
+        unsafe { alloc(layout) }
     }
 }
 

@@ -13,6 +13,7 @@
 
 #![allow(unsafe_code)]
 
+mod arena;
 mod bits;
 mod calls;
 mod catching;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::base::rng::Rng;
 use crate::catalog;
-use crate::config::{self, Config, Invocation, Why};
+use crate::config::{self, Config, Invocation};
 use crate::coordinator::{Node, NodeSetup, Shared};
 use crate::rt::cores::Cores;
 use crate::rt::limits;
@@ -105,12 +105,7 @@ fn serve(mut config: Config) -> Result<(), ServerError> {
         Some(path) => log::info!("Configuration loaded from {path}"),
         None => log::info!("Configuration loaded"),
     }
-    for (name, why) in config.without_effect() {
-        match why {
-            Why::NotYet(what) => log::warn!("Directive {name} has no effect yet: {what}"),
-            Why::Moot(reason) => log::info!("Directive {name} has no effect: {reason}"),
-        }
-    }
+    config.log_without_effect(&Config::default());
     std::env::set_current_dir(&config.dir).map_err(|error| ServerError::Dir {
         dir: config.dir.clone(),
         error,

@@ -1,5 +1,7 @@
 //! Which shard a key belongs to: routing part, slot, shard. Pure; every shard has an equal copy.
 
+use smallvec::SmallVec;
+
 use crate::base::hash::{SLOTS, owner, slot};
 use crate::base::id::{ShardId, Slot};
 use crate::config::affinity::Affinity;
@@ -48,11 +50,60 @@ impl Router {
         }
         self.owners[usize::from(self.slot(key).0)]
     }
+
+    /// What [`Router::shard_after`] begins with.
+    pub fn before(&self) -> Before {
+        Before {
+            part: SmallVec::new(),
+            shard: self.owners[usize::from(slot(b"").0)],
+        }
+    }
+
+    /// As [`Router::shard`], for keys many of which have the routing part of the one before.
+    pub fn shard_after(&self, key: &[u8], before: &mut Before) -> ShardId {
+        let part = self.routing_part(key);
+        if before.part[..] != *part {
+            before.part.clear();
+            before.part.extend_from_slice(part);
+            before.shard = self.owners[usize::from(slot(part).0)];
+        }
+        before.shard
+    }
+}
+
+/// A routing part, and the shard it belongs to.
+pub struct Before {
+    part: SmallVec<[u8; 32]>,
+    shard: ShardId,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_before_changes_nothing() {
+        let router = Router::new(5, &["jobs:*".to_owned()]).expect("a valid rule");
+        let mut before = router.before();
+        let long = "x".repeat(100);
+        for key in [
+            "",
+            "jobs:a:1",
+            "jobs:a:2",
+            "jobs:a",
+            "{}",
+            "",
+            "jobs:",
+            "a{jobs:a}",
+            "jobs:b:1",
+            &long,
+            &long,
+            "",
+        ] {
+            let shard = router.shard(key.as_bytes());
+            assert_eq!(router.shard_after(key.as_bytes(), &mut before), shard, "{key}");
+        }
+    }
 
     #[test]
     fn every_shard_owns_its_share_of_the_slots() {

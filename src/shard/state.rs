@@ -1,5 +1,6 @@
 //! The shard's state machine: runs requests on its keys, parks those whose keys are held, lends keys and takes them back.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -297,7 +298,9 @@ impl Shard {
         let (id, alone, idle) = (self.id, self.shards == 1, self.locks.idle());
         self.exchange(out);
         let (router, desk) = (&self.router, self.scripts.desk().clone());
-        let has = |key: &[u8]| (alone || router.shard(key) == id) && (idle || declared(key) || desk.is_free(key));
+        let before = RefCell::new(router.before());
+        let is_here = |key: &[u8]| alone || router.shard_after(key, &mut before.borrow_mut()) == id;
+        let has = |key: &[u8]| is_here(key) && (idle || declared(key) || desk.is_free(key));
         let has: Has<'_> = if alone && idle { None } else { Some(&has) };
         let mut surroundings = Surroundings {
             effects: &mut self.effects,

@@ -4,7 +4,10 @@ tests/README.md lists the items, with what else covers them.
 """
 
 import collections
+import glob
 import os
+import pathlib
+import time
 
 import redis
 from harness import ServerTest
@@ -19,6 +22,10 @@ class WherePeersBreak(ServerTest):
         wire = Wire(self.server, 60)
         self.addCleanup(wire.close)
         return wire
+
+    def skip_on_valkey(self, reason):
+        if os.path.basename(self.binary) == "valkey-server":
+            self.skipTest(reason)
 
     def test_01_replies_before_a_blocking_command_are_not_held_back(self):
         """A blocking command inside a pipeline: earlier replies wait unflushed until it times out."""
@@ -74,6 +81,22 @@ class WherePeersBreak(ServerTest):
         ((_, entries),) = reader.reply()
         self.assertEqual([fields for _, fields in entries], [["n", str(number)] for number in range(7)])
         self.assertEqual(self.client.xpending("stream", "group")["pending"], 10)
+
+    def test_05_no_server_turns_replica_under_a_blocked_pop(self):
+        """A blocked pop survives the server turning replica and eats a replicated element. Here a server stays what it is."""
+        self.skip_on_valkey("it replicates")
+        waiting = self.wire()
+        waiting.send(("BLPOP", *SPREAD, "0"))
+        self.wait_blocked(1)
+        for name in ("REPLICAOF", "SLAVEOF"):
+            with self.assertRaisesRegex(redis.ResponseError, "^unknown command"):
+                self.client.execute_command(name, self.server.host, self.server.port)
+        with self.assertRaisesRegex(redis.ResponseError, "can't set immutable config"):
+            self.client.config_set("replicaof", f"{self.server.host} {self.server.port}")
+        self.assertEqual(self.client.role()[0], "master")
+        self.assertEqual(self.client.rpush(SPREAD[3], "x", "y"), 2)
+        self.assertEqual(waiting.reply(), [SPREAD[3], "x"])
+        self.assertEqual(self.client.lrange(SPREAD[3], 0, -1), ["y"])
 
     def test_06_a_refused_command_stops_its_transaction(self):
         """MULTI executes although a command was refused while queueing."""
@@ -254,10 +277,41 @@ class WherePeersBreak(ServerTest):
         self.client.xtrim("stream", maxlen=0, approximate=False)
         self.assertEqual(lag(), 0)
 
+    def test_15_nothing_forks(self):
+        """Snapshot, log rewrite or a full resync makes the tail latency of all clients jump; fork doubles memory. Here none of them is made."""
+        self.skip_on_valkey("it forks")
+        before = self.client.config_get("save", "appendonly")
+        self.addCleanup(lambda: [self.client.config_set(*setting) for setting in before.items()])
+        self.client.config_set("save", "1 1")
+        self.client.config_set("appendonly", "yes")
+        for name in ("SAVE", "BGSAVE", "BGREWRITEAOF", "SYNC"):
+            with self.assertRaisesRegex(redis.ResponseError, "^unknown command"):
+                self.client.execute_command(name)
+        pid, start = self.server.process.pid, time.monotonic()
+        while time.monotonic() < start + 1.5:
+            with self.client.pipeline(transaction=False) as pipe:
+                for number in range(100):
+                    pipe.set(f"key:{number}", "x" * 100)
+                pipe.execute()
+            for task in glob.glob(f"/proc/{pid}/task/*/children"):
+                self.assertEqual(pathlib.Path(task).read_text(), "")
+
+    def test_16_no_reply_claims_to_be_durable(self):
+        """No durability per reply. Here there is no log yet: whoever asks for it is refused, and the operator is warned."""
+        self.skip_on_valkey("it has a log")
+        refused = "^WAITAOF cannot be used when numlocal is set but appendonly is disabled"
+        self.addCleanup(self.client.config_set, "appendonly", "no")
+        self.client.config_set("appendonly", "yes")
+        self.client.set("key", "value")
+        with self.assertRaisesRegex(redis.ResponseError, refused):
+            self.client.execute_command("WAITAOF", 1, 0, 0)
+        self.assertEqual(self.client.execute_command("WAITAOF", 0, 1, 50), [0, 0])
+        self.assertEqual(self.client.info("persistence")["aof_enabled"], 0)
+        self.assertIn("Directive appendonly has no effect yet", self.server.log_tail())
+
     def test_17_each_core_does_the_work_of_its_own_queues(self):
         """Going from one core to two gains 9 %: here what a core does for its queues asks nothing of another."""
-        if os.path.basename(self.binary) == "valkey-server":
-            self.skipTest("it has one core")
+        self.skip_on_valkey("it has one core")
         wires = [self.wire() for _ in SPREAD]
 
         def work(rounds):

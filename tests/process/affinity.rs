@@ -1,5 +1,6 @@
 //! Affinity rules that change while the server runs.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -64,6 +65,28 @@ fn rules_change_only_while_there_are_no_keys_and_nobody_waits() {
             ["+OK", "$1", "2"]
         );
     }
+}
+
+#[test]
+fn a_rewritten_file_keeps_the_rules() {
+    let server = Server::start(&["--shards", "2"]);
+    let without = server.connect().ask("CONFIG REWRITE");
+    assert_eq!(without, "-ERR The server is running without a config file");
+    let file = server.dir.join("corelane.conf");
+    fs::write(&file, "# ours\naffinity preset:all\n").expect("the folder is writable");
+    let options = [file.to_str().expect("it is plain text"), "--shards", "2"];
+    let rules = "preset:bull jobs:?:{*} *\u{6}\u{16}";
+    // Its folder, which it puts into the file, stays until it is dropped.
+    let rewriting = Server::start(&options);
+    let mut client = rewriting.connect();
+    assert_eq!(set(&mut client, &format!("'{rules}'")), "+OK");
+    assert_eq!(client.ask("CONFIG REWRITE"), "+OK");
+    let text = fs::read_to_string(&file).expect("it was rewritten");
+    assert!(text.starts_with("# ours\naffinity preset:bull "), "{text}");
+    let again = Server::start(&options);
+    let mut client = again.connect();
+    assert_eq!(client.ask("CONFIG GET affinity"), "*2");
+    assert_eq!([(); 4].map(|()| client.line())[3], rules);
 }
 
 /// Sets a key, finds it and deletes it, over and over, until told to end; and asks for several keys that do not exist.

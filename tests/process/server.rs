@@ -52,7 +52,11 @@ impl Server {
         fs::create_dir_all(&dir).expect("the folder for temporary files is writable");
         let port = free_port();
         let log = fs::File::create(dir.join("log")).expect("the folder is writable");
+        // A configuration file comes first.
+        let (file, options) =
+            options.split_at(usize::from(options.first().is_some_and(|word| !word.starts_with("--"))));
         let child = command
+            .args(file)
             .args(["--port", &port.to_string()])
             .args(options)
             .envs(environment.iter().copied())

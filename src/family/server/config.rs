@@ -128,7 +128,10 @@ fn rewrite(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
 /// Every shard decides the same, since all have the same configuration: all change it, or none.
 fn set_part(local: &mut dyn Local, args: Args<'_>) -> Result<Part, Error> {
     let changed = changed(local.config(), args)?;
-    *local.config() = changed;
+    let before = std::mem::replace(local.config(), changed);
+    if local.shard().index() == 0 {
+        local.config().log_without_effect(&before);
+    }
     Ok(Part::default())
 }
 

@@ -8,7 +8,7 @@ use crate::command::{
     Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
 };
 use crate::config::Config;
-use crate::types::stream::{Log, Spelled, StreamId, Trim};
+use crate::types::stream::{Log, Reach, Spelled, StreamId};
 
 /// XADD.
 pub const COMMANDS: &[Command] = &[
@@ -155,7 +155,7 @@ impl<'a> Addition<'a> {
 }
 
 /// What XADD may change.
-fn footprint(args: Args<'_>) -> Option<Option<Trim>> {
+fn footprint(args: Args<'_>) -> Option<Option<Reach>> {
     let (addition, options) = Addition::read(args).ok()?;
     if addition.token.is_some() {
         return None;

@@ -5,7 +5,7 @@ use super::{DELETES, id_at};
 use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Footprint, Group, Ran};
 use crate::config::Config;
 use crate::types::Stream;
-use crate::types::stream::Trim;
+use crate::types::stream::{Reach, Trim};
 
 /// XTRIM.
 pub const COMMANDS: &[Command] = &[Command::new(
@@ -64,7 +64,7 @@ impl Trimming {
 }
 
 /// What XTRIM may change.
-fn footprint(args: Args<'_>) -> Option<Option<Trim>> {
+fn footprint(args: Args<'_>) -> Option<Option<Reach>> {
     let mut options = TrimOptions::default();
     let mut at = 2;
     while at < args.len() {
@@ -120,9 +120,10 @@ impl TrimOptions {
     }
 
     /// Up to where entries may go; `None` when this may also change what is pending for groups.
-    pub fn reach(&self) -> Option<Option<Trim>> {
+    pub fn reach(&self) -> Option<Option<Reach>> {
         let keeps = matches!(self.references, None | Some(References::Keep));
-        keeps.then_some(self.to)
+        let whole_nodes = self.approximate;
+        keeps.then(|| self.to.map(|trim| Reach { trim, whole_nodes }))
     }
 
     /// What the options come to together.

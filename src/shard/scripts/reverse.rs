@@ -62,14 +62,11 @@ fn end_of_list(list: &List, end: End, losses: usize) -> Option<Was> {
         return None;
     }
     let stays = list.len() - losses;
-    let lost: Vec<Vec<u8>> = match end {
-        End::Right => list.iter_from(stays).map(<[u8]>::to_vec).collect(),
-        End::Left => {
-            let mut lost: Vec<Vec<u8>> = list.iter_from(0).take(losses).map(<[u8]>::to_vec).collect();
-            lost.reverse();
-            lost
-        }
+    let mut lost: Vec<Vec<u8>> = match end {
+        End::Right => list.iter_back().take(losses).map(<[u8]>::to_vec).collect(),
+        End::Left => list.iter_from(0).take(losses).map(<[u8]>::to_vec).collect(),
     };
+    lost.reverse();
     Some(Was::End { end, stays, lost })
 }
 

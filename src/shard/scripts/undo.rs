@@ -5,6 +5,7 @@ use hashbrown::HashTable;
 use super::reverse::{self, Part};
 use crate::base::hash::table_hash;
 use crate::base::id::DbIndex;
+use crate::command::spec::Positions;
 use crate::command::{Announcement, Args, Class, Command, Effects, Flags, Key, KeyFlags};
 use crate::keyspace::{Entry, Keyspace};
 use crate::shard::lend;
@@ -84,7 +85,7 @@ impl Undo {
             }
             return;
         }
-        let (mut positions, mut number) = (Vec::new(), 0);
+        let (mut positions, mut number) = (Positions::new(), 0);
         let is_read = |key: &Key| command.flags_of(key, args).has(KeyFlags::RO);
         // XREADGROUP says of its streams that they are read: of the values, not of the groups.
         let writes_elsewhere = command.keys.iter().any(|key| !is_read(key));

@@ -9,7 +9,7 @@ use super::node::{Entry, Limits, Node};
 use super::tree::{Flow, Item, Tree};
 use crate::base::size_class::good_size;
 
-pub use ends::Ends;
+pub use ends::{Ends, Reach};
 
 impl Item for Node {
     /// Entries that are not deleted.
@@ -268,9 +268,14 @@ impl Log {
     }
 
     fn drop_node(&mut self, first: StreamId) {
+        drop(self.take_node(first).expect("the node is there"));
+    }
+
+    fn take_node(&mut self, first: StreamId) -> Option<Node> {
         let tail = self.tail.take_if(|(begin, _)| *begin == first).map(|(_, node)| node);
-        let node = tail.or_else(|| self.sealed.remove(first)).expect("the node is there");
+        let node = tail.or_else(|| self.sealed.remove(first))?;
         self.node_bytes -= good_size(node.capacity());
+        Some(node)
     }
 
     /// Deletes entries from the front up to where `trim` says; answers how many. With `whole_nodes` only nodes all of which may go are dropped, as

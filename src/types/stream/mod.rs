@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use group::{ConsumerId, Group, Pending};
 pub use id::{Spelled, StreamId};
-pub use log::{Ends, Log, Trim};
+pub use log::{Ends, Log, Reach, Trim};
 pub use node::{Entry, Limits, Node, Packed, Pairs};
 pub use production::{Memory, Production};
 pub use tree::Flow;

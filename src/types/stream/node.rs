@@ -165,6 +165,13 @@ pub struct Node {
     listpack_bytes: u32,
 }
 
+/// How much of a node there is: its counters, and the length of its buffer.
+#[derive(Debug)]
+pub struct Extent {
+    counters: Node,
+    len: usize,
+}
+
 /// One entry.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
@@ -255,6 +262,28 @@ impl Node {
     /// Bytes of the buffer.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// What [`Node::cut_to`] needs in order to take back what is appended from here on.
+    pub fn extent(&self) -> Extent {
+        let counters = Node {
+            bytes: Vec::new(),
+            ..*self
+        };
+        Extent {
+            counters,
+            len: self.bytes.len(),
+        }
+    }
+
+    /// The node as it was when it had this `extent`; since then entries were appended and none was deleted.
+    pub fn cut_to(self, extent: Extent) -> Node {
+        let mut bytes = self.bytes;
+        bytes.truncate(extent.len);
+        Node {
+            bytes,
+            ..extent.counters
+        }
     }
 
     /// Gives back the room for entries that will not come.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::tree::{Flow, Item, Tree};
-use super::{Group, Limits, Log, Packed, Pending, StreamId, Trim};
+use super::{Group, Limits, Log, Packed, Pending, Reach, StreamId, Trim};
 
 const LIMITS: Limits = Limits {
     node_bytes: 4096,
@@ -221,12 +221,13 @@ proptest! {
                 1 => Some(Trim::MinId(pair.nth_ever(at))),
                 _ => Some(Trim::MaxLen(len)),
             };
-            kept.push(pair.log.ends(trim));
+            let whole_nodes = what == 3;
+            kept.push(pair.log.ends(trim.map(|trim| Reach { trim, whole_nodes })));
             if pushes {
                 pair.push(pair.log.last_id().after(0), &vec![b"field".to_vec(), b"value".to_vec()], limits);
             }
             if let Some(trim) = trim {
-                pair.trim(trim, (what == 3).then_some(0));
+                pair.trim(trim, whole_nodes.then_some(0));
             }
             pair.log.check();
         }
