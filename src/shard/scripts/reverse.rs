@@ -1,5 +1,7 @@
 //! Takes a change of a part of a large value back: keeps only what the command may change, as its footprint tells.
 
+use std::ops::Range;
+
 use crate::base::id::DbIndex;
 use crate::base::time::UnixMillis;
 use crate::command::{Args, Command, Footprint};
@@ -13,64 +15,142 @@ use crate::types::{Hash, List, SortedSet};
 /// Values up to this size are copied whole, in bytes: one copy serves all changes that follow.
 const COPIED_BYTES_MAX: usize = 2048;
 
+/// What parts are made of, one behind the other; the room is kept from run to run.
+#[derive(Default)]
+pub struct Pool {
+    bytes: Vec<u8>,
+    items: Vec<Item>,
+}
+
+/// Bytes in the pool.
+#[derive(Clone, Copy)]
+pub struct Word {
+    start: usize,
+    len: usize,
+}
+
+/// An element, field or member, and what was stored there.
+struct Item {
+    name: Word,
+    was: Stored,
+}
+
+#[derive(Clone, Copy)]
+enum Stored {
+    Nothing,
+    Value(Word),
+    Score(f64),
+}
+
+/// Room for bytes that is kept.
+const KEPT_BYTES: usize = 64 << 10;
+/// Room for items that is kept.
+const KEPT_ITEMS: usize = 1024;
+
+impl Pool {
+    /// Keeps some bytes.
+    pub fn keep(&mut self, bytes: &[u8]) -> Word {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        Word {
+            start,
+            len: bytes.len(),
+        }
+    }
+
+    /// Kept bytes.
+    pub fn word(&self, word: Word) -> &[u8] {
+        &self.bytes[word.start..word.start + word.len]
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.items.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.items.shrink_to(KEPT_ITEMS);
+    }
+
+    fn add(&mut self, name: &[u8], was: Stored) {
+        let name = self.keep(name);
+        self.items.push(Item { name, was });
+    }
+}
+
 /// A part of a value as it was.
 pub struct Part {
     db: DbIndex,
-    key: Box<[u8]>,
+    key: Word,
     was: Was,
 }
 
-/// A name, and what was stored there.
-type Named<T> = (Box<[u8]>, Option<T>);
+/// Items of the pool.
+type Items = Range<usize>;
 
 enum Was {
-    /// A list: how many elements nearest the other end stay, and what stood behind them, the nearest first.
-    End { end: End, stays: usize, lost: Vec<Vec<u8>> },
-    /// Fields of a hash with their values.
-    Fields(Vec<Named<Box<[u8]>>>),
-    /// Members of a sorted set with their scores.
-    Scores(Vec<Named<f64>>),
+    /// A list: how many elements nearest the other end stay, and what stood behind them, the nearest last.
+    End { end: End, stays: usize, lost: Items },
+    /// Fields of a hash, or members of a sorted set.
+    Named(Items),
     /// Both ends of a stream.
     Ends(Ends),
 }
 
 /// What has to be kept before `command` changes the value of its key with this number; `None`: all of it.
-pub fn part(db: DbIndex, entry: &Entry, command: &Command, args: Args<'_>, number: usize) -> Option<Part> {
+pub fn part(
+    db: DbIndex,
+    entry: &Entry,
+    command: &Command,
+    args: Args<'_>,
+    number: usize,
+    pool: &mut Pool,
+) -> Option<Part> {
     if entry.heap_bytes() <= COPIED_BYTES_MAX {
         return None;
     }
+    let begin = pool.items.len();
     let was = match command.footprint {
         Footprint::Value => return None,
         Footprint::End(end_of) => {
             let (end, losses) = end_of(args, number)?;
-            end_of_list(entry.list()?, end, losses)?
+            let stays = end_of_list(entry.list()?, end, losses, pool)?;
+            let lost = begin..pool.items.len();
+            Was::End { end, stays, lost }
         }
         Footprint::Edge(edge_of) => {
             let (edge, losses) = edge_of(args)?;
-            edge_of_set(entry.sorted_set()?, edge, losses)?
+            edge_of_set(entry.sorted_set()?, edge, losses, pool)?;
+            Was::Named(begin..pool.items.len())
         }
-        Footprint::Ends(trim_of) => Was::Ends(entry.stream()?.log.ends(trim_of(args)?)),
-        Footprint::Named => named(entry, args)?,
+        Footprint::Ends(reach_of) => Was::Ends(entry.stream()?.log.ends(reach_of(args)?)),
+        Footprint::Named => {
+            named(entry, args, pool)?;
+            Was::Named(begin..pool.items.len())
+        }
     };
-    let key = entry.key().into();
+    let key = pool.keep(entry.key());
     Some(Part { db, key, was })
 }
 
-/// The elements that may be lost; none when these are a good part of the list.
-fn end_of_list(list: &List, end: End, losses: usize) -> Option<Was> {
+/// Keeps the elements that may be lost, and answers how many stay; none when they are a good part of the list.
+fn end_of_list(list: &List, end: End, losses: usize, pool: &mut Pool) -> Option<usize> {
     if losses >= list.len() / 2 {
         return None;
     }
-    let stays = list.len() - losses;
-    let mut lost: Vec<Vec<u8>> = match end {
-        End::Right => list.iter_back().take(losses).map(<[u8]>::to_vec).collect(),
-        End::Left => list.iter_from(0).take(losses).map(<[u8]>::to_vec).collect(),
-    };
-    lost.reverse();
-    Some(Was::End { end, stays, lost })
+    match end {
+        End::Right => list
+            .iter_back()
+            .take(losses)
+            .for_each(|item| pool.add(item, Stored::Nothing)),
+        End::Left => list
+            .iter_from(0)
+            .take(losses)
+            .for_each(|item| pool.add(item, Stored::Nothing)),
+    }
+    Some(list.len() - losses)
 }
 
-fn edge_of_set(set: &SortedSet, edge: Edge, losses: usize) -> Option<Was> {
+fn edge_of_set(set: &SortedSet, edge: Edge, losses: usize, pool: &mut Pool) -> Option<()> {
     if losses >= set.len() / 2 {
         return None;
     }
@@ -78,64 +158,77 @@ fn edge_of_set(set: &SortedSet, edge: Edge, losses: usize) -> Option<Was> {
         Edge::Min => 0..losses,
         Edge::Max => set.len() - losses..set.len(),
     };
-    let scores = set.range(ranks).map(|(member, score)| (member.into(), Some(score)));
-    Some(Was::Scores(scores.collect()))
+    set.range(ranks)
+        .for_each(|(member, score)| pool.add(member, Stored::Score(score)));
+    Some(())
 }
 
 /// All that the words behind the key name, whether the command means them so or not.
-fn named(entry: &Entry, args: Args<'_>) -> Option<Was> {
+fn named(entry: &Entry, args: Args<'_>, pool: &mut Pool) -> Option<()> {
     let words = args.from(2);
     if let Some(hash) = entry.hash() {
         if hash.next_due().is_some() || words.len() >= hash.len() / 2 {
             return None;
         }
-        let now = UnixMillis(0);
-        let fields = words.map(|field| (field.into(), hash.get(field, now).map(Box::from)));
-        return Some(Was::Fields(fields.collect()));
+        for field in words {
+            let value = hash.get(field, UnixMillis(0)).map(|value| pool.keep(value));
+            pool.add(field, value.map_or(Stored::Nothing, Stored::Value));
+        }
+        return Some(());
     }
     let set = entry.sorted_set()?;
     if words.len() >= set.len() / 2 {
         return None;
     }
-    let scores = words.map(|member| (member.into(), set.score(member)));
-    Some(Was::Scores(scores.collect()))
+    for member in words {
+        let score = set.score(member);
+        pool.add(member, score.map_or(Stored::Nothing, Stored::Score));
+    }
+    Some(())
 }
 
 impl Part {
     /// Puts the part back; the value is as it was before the command, or another command has emptied it since.
-    pub fn restore(self, space: &mut Keyspace) {
+    pub fn restore(self, space: &mut Keyspace, pool: &Pool) {
         let entry = space
             .db_mut(self.db)
-            .get_mut(&self.key)
+            .get_mut(pool.word(self.key))
             .expect("what empties a value keeps the whole of it");
         match self.was {
             Was::End { end, stays, lost } => {
                 let list = entry.list_mut().expect("what changed the type kept the whole value");
                 list.drop_at(end, list.len().saturating_sub(stays));
-                lost.iter().for_each(|item| list.push(end, item));
+                let lost = pool.items[lost].iter().rev();
+                lost.for_each(|item| list.push(end, pool.word(item.name)));
             }
             Was::Ends(ends) => {
                 let stream = entry.stream_mut().expect("what changed the type kept the whole value");
                 stream.log.restore_ends(ends);
             }
-            Was::Fields(fields) => {
-                let hash = entry.hash_mut().expect("what changed the type kept the whole value");
-                fields
-                    .into_iter()
-                    .for_each(|(field, value)| put_field(hash, &field, value.as_deref()));
-            }
-            Was::Scores(scores) => {
-                let set = entry
-                    .sorted_set_mut()
-                    .expect("what changed the type kept the whole value");
-                for (member, score) in scores {
-                    match score {
-                        Some(score) => drop(set.set(&member, score, Limits::default())),
-                        None => drop(set.remove(&member)),
-                    }
+            Was::Named(items) => {
+                for item in &pool.items[items] {
+                    put_back(entry, pool.word(item.name), item.was, pool);
                 }
             }
         }
+    }
+}
+
+/// Puts back what was stored under a name in a hash or a sorted set.
+fn put_back(entry: &mut Entry, name: &[u8], was: Stored, pool: &Pool) {
+    if let Some(hash) = entry.hash_mut() {
+        let value = match was {
+            Stored::Value(value) => Some(pool.word(value)),
+            Stored::Nothing | Stored::Score(_) => None,
+        };
+        return put_field(hash, name, value);
+    }
+    let set = entry
+        .sorted_set_mut()
+        .expect("what changed the type kept the whole value");
+    match was {
+        Stored::Score(score) => drop(set.set(name, score, Limits::default())),
+        Stored::Nothing | Stored::Value(_) => drop(set.remove(name)),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use hashbrown::HashTable;
 
-use super::reverse::{self, Part};
+use super::reverse::{self, Part, Pool};
 use crate::base::hash::table_hash;
 use crate::base::id::DbIndex;
 use crate::command::spec::Positions;
 use crate::command::{Announcement, Args, Class, Command, Effects, Flags, Key, KeyFlags};
-use crate::keyspace::{Entry, Keyspace};
+use crate::keyspace::Keyspace;
 use crate::shard::lend;
 use crate::shard::message::Lent;
 
@@ -49,6 +49,8 @@ pub struct Undo {
     active: bool,
     /// What was kept, in order.
     steps: Vec<Step>,
+    /// What parts of values are made of.
+    pool: Pool,
     /// Places in `steps` of the keys that were kept whole.
     index: HashTable<u32>,
     marks: Marks,
@@ -80,10 +82,7 @@ impl Undo {
             return;
         }
         if let Some(at) = command.single_key() {
-            if let Some(key) = args.get(usize::from(at)) {
-                self.keep_key(space, key, |entry| reverse::part(db, entry, command, args, 0), db);
-            }
-            return;
+            return self.keep_key(space, db, command, args, (usize::from(at), 0));
         }
         let (mut positions, mut number) = (Positions::new(), 0);
         let is_read = |key: &Key| command.flags_of(key, args).has(KeyFlags::RO);
@@ -97,25 +96,30 @@ impl Undo {
             let reads_only = writes_elsewhere && is_read(key);
             for &at in &positions {
                 if !reads_only {
-                    self.keep_key(
-                        space,
-                        args.at(at),
-                        |entry| reverse::part(db, entry, command, args, number),
-                        db,
-                    );
+                    self.keep_key(space, db, command, args, (at, number));
                 }
                 number += 1;
             }
         }
     }
 
-    fn keep_key(&mut self, space: &Keyspace, key: &[u8], part: impl FnOnce(&Entry) -> Option<Part>, db: DbIndex) {
+    /// Keeps what the command may change of its key that is the word `at`, the `number`th of its keys.
+    fn keep_key(
+        &mut self,
+        space: &Keyspace,
+        db: DbIndex,
+        command: &Command,
+        args: Args<'_>,
+        (at, number): (usize, usize),
+    ) {
+        let Some(key) = args.get(at) else { return };
         let hash = table_hash(key);
-        let Undo { steps, index, .. } = self;
+        let Undo { steps, index, pool, .. } = self;
         if index.find(hash, |&at| steps[at as usize].is_whole(key)).is_some() {
             return;
         }
-        if let Some(part) = space.db(db).get(key).and_then(part) {
+        let entry = space.db(db).get(key);
+        if let Some(part) = entry.and_then(|entry| reverse::part(db, entry, command, args, number, pool)) {
             return steps.push(Step::Part(part));
         }
         let at = u32::try_from(steps.len()).expect("a run changes less than 2^32 values");
@@ -128,13 +132,14 @@ impl Undo {
         self.active = false;
         self.steps.clear();
         self.index.clear();
+        self.pool.clear();
     }
 
     /// Takes the run back: values and effects are as before it, but that keys which had expired stay removed.
     pub fn take_back(&mut self, space: &mut Keyspace, effects: &mut Effects) {
         for step in self.steps.drain(..).rev() {
             match step {
-                Step::Part(part) => part.restore(space),
+                Step::Part(part) => part.restore(space, &self.pool),
                 Step::Whole(lent) => {
                     drop(lend::take(space, lent.key.clone()));
                     lend::put(space, lent);
