@@ -157,6 +157,7 @@ mod tests {
         assert!(refused > 0 && arena.cut_bytes.get() > REGION_BYTES - BLOCK_BYTES_MAX);
         let elsewhere = Box::new(0u8);
         assert!(!arena.holds(&*elsewhere) && !arena.holds(ptr::null()));
+        assert!(!Arena::new().holds(ptr::null()));
     }
 
     #[test]
