@@ -9,6 +9,7 @@ pub mod coordinator;
 pub mod family;
 pub mod format;
 pub mod keyspace;
+pub mod persist;
 pub mod protocol;
 pub mod rt;
 pub mod script;

@@ -100,6 +100,13 @@ pub fn find(name: &[u8]) -> Option<&'static Command> {
     index().get(&*upper).copied()
 }
 
+/// The command that Valkey calls `name`, whatever it is called here.
+pub fn find_declared(name: &[u8]) -> Option<&'static Command> {
+    static DECLARED: OnceLock<Index> = OnceLock::new();
+    let declared = DECLARED.get_or_init(|| index_with(&[]).expect("without renames nothing is unknown"));
+    declared.get(name).copied()
+}
+
 /// The subcommand of `container` called `name`, ASCII case ignored.
 pub fn find_sub(container: &'static Command, name: &[u8]) -> Option<&'static Command> {
     container

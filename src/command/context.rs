@@ -186,6 +186,7 @@ impl Keys<'_> {
     fn expire(&mut self, place: Place) {
         let entry = self.selected().remove_at(place);
         self.effects.expired += 1;
+        self.effects.redo.push_gone(self.db, entry.key());
         self.effects.changed(self.db, entry.key(), Class::Expired, "expired");
     }
 
@@ -386,6 +387,30 @@ impl Keys<'_> {
     /// Records an event for a change that is recorded already under another name.
     pub fn event(&mut self, key: &[u8], class: Class, event: &'static str) {
         self.effects.event(self.db, key, class, event);
+    }
+
+    /// Records what brings a change about again, in place of the words of the command: `words`, word 1 of which is the one key that they change.
+    pub fn redo<'w>(&mut self, words: impl IntoIterator<Item = &'w [u8], IntoIter: ExactSizeIterator + Clone>) {
+        self.redo_at(1, words);
+    }
+
+    /// As [`Keys::redo`], the key being word `at`.
+    pub fn redo_at<'w>(
+        &mut self,
+        at: usize,
+        words: impl IntoIterator<Item = &'w [u8], IntoIter: ExactSizeIterator + Clone>,
+    ) {
+        if self.effects.redo.is_wanted() {
+            self.effects.redo.say(self.space, self.db, at, words);
+        }
+    }
+
+    /// Records the value that is at `key` now, which no words would bring about again.
+    pub fn redo_state(&mut self, key: &[u8], config: &Config) {
+        if self.effects.redo.is_wanted() {
+            let now = self.now_ms();
+            self.effects.redo.say_state(self.space, self.db, key, now, config);
+        }
     }
 
     /// The type of the value at `key`.

@@ -3,6 +3,7 @@
 use crate::base::hash::table_hash;
 use crate::base::id::{ClientId, DbIndex, Origin};
 
+use super::redo::Redo;
 use super::subscriptions::Shards;
 use crate::config::NotifyEvents;
 
@@ -154,6 +155,8 @@ pub struct Effects {
     pub by: Origin,
     /// How many changes were made, recorded or not (Valkey's `dirty`).
     pub dirty: u64,
+    /// What would bring the changes about again, for the log.
+    pub redo: Redo,
     /// Which events are told.
     pub notify: NotifyEvents,
     /// What subscribers are to hear, in order.

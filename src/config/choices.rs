@@ -96,6 +96,18 @@ impl EvictionPolicy {
     }
 }
 
+choices! {
+    /// When what was written to the log must reach the disk.
+    SyncPolicy {
+        /// Once a second.
+        EverySecond = "everysec",
+        /// Before the reply.
+        Always = "always",
+        /// When the kernel likes.
+        Never = "no",
+    }
+}
+
 /// The letters of `notify-keyspace-events`: classes that `A` stands for, then the others.
 const EVENT_LETTERS: &str = "g$lshzxetdnKEm";
 const ALL_CLASSES: u16 = 0b11_1111_1111;

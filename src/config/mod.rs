@@ -13,7 +13,9 @@ mod value;
 use std::collections::BTreeMap;
 
 use crate::base::collation::Collation;
-pub use choices::{ClientsLimit, EvictionPolicy, LogLevel, NotifyEvents, OutputLimit, OutputLimits, Toggle};
+pub use choices::{
+    ClientsLimit, EvictionPolicy, LogLevel, NotifyEvents, OutputLimit, OutputLimits, SyncPolicy, Toggle,
+};
 pub use directive::{Changes, Directive, Field, Why};
 pub use load::{Invocation, LoadError, from_arguments};
 pub use rewrite::{RewriteError, rewrite_file};
@@ -127,6 +129,20 @@ pub struct Config {
     pub affinity: Vec<String>,
     /// Whether keys are freed by a background thread when FLUSHALL does not say.
     pub lazyfree_lazy_user_flush: bool,
+    /// Whether changes are written to a log, from which they are had back at the next start.
+    pub appendonly: bool,
+    /// When they must reach the disk.
+    pub appendfsync: SyncPolicy,
+    /// The folder of the log, inside `dir`.
+    pub appenddirname: String,
+    /// With what the names of its files begin.
+    pub appendfilename: String,
+    /// Whether the server starts although the end of a log is missing.
+    pub aof_load_truncated: bool,
+    /// By how much a log must have grown since it was written anew to be so again, percent; 0: never by itself.
+    pub auto_aof_rewrite_percentage: u64,
+    /// Below which size that never happens, bytes.
+    pub auto_aof_rewrite_min_bytes: u64,
     /// New names of commands; an empty one takes the command away.
     pub renamed_commands: Vec<(String, String)>,
     /// Directives without effect that were set, as CONFIG GET prints them.
@@ -214,6 +230,13 @@ impl Default for Config {
             stream_node_max_entries: 100,
             affinity: vec!["preset:all".into()],
             lazyfree_lazy_user_flush: true,
+            appendonly: false,
+            appendfsync: SyncPolicy::EverySecond,
+            appenddirname: "appendonlydir".into(),
+            appendfilename: "appendonly.aof".into(),
+            aof_load_truncated: true,
+            auto_aof_rewrite_percentage: 100,
+            auto_aof_rewrite_min_bytes: 64 << 20,
             renamed_commands: Vec::new(),
             inert: BTreeMap::new(),
         }

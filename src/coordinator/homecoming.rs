@@ -32,7 +32,7 @@ impl Node {
         self.send_home(&mut tx, &waits);
         match waits {
             Some((waiter, shards)) => self.block_after(&tx, waiter, shards),
-            None if tx.unconfirmed > 0 => drop(self.underway.transactions().insert(tx.id, tx)),
+            None if tx.unconfirmed > 0 || tx.unsettled > 0 => drop(self.underway.transactions().insert(tx.id, tx)),
             None => self.answer(*tx),
         }
     }
@@ -49,6 +49,9 @@ impl Node {
         let mut watched = self.by_shard(std::mem::take(&mut tx.watched));
         let mut changes = self.by_owner(tx.effects.changes.drain(..), |change| &change.key);
         let mut waiters = std::mem::take(&mut tx.waiters).into_iter();
+        let confirms = waits.is_none() && self.shard.answers_wait_for_disk();
+        let mut shares = self.share_out(tx, confirms);
+        tx.unsettled += shares.iter().filter(|(_, logged)| logged.confirm).count();
         for (shard, parcel) in self.pack(tx) {
             let changes = take_of(&mut changes, shard);
             let dirty = changes.iter().filter(|change| change.modified).count() as u64;
@@ -65,6 +68,10 @@ impl Node {
                 watched: take_of(&mut watched, shard),
                 waiters: waiters.next().unwrap_or_default(),
                 served: take_of(&mut tx.served, shard),
+                logged: shares
+                    .extract_if(.., |(other, _)| *other == shard)
+                    .next()
+                    .map(|(_, logged)| logged),
                 dirty,
                 confirm,
                 widely: false,

@@ -104,6 +104,7 @@ impl Node {
                 self.tell_listeners(None);
             }
             Message::Settled { tx } => self.settled(tx),
+            Message::Synced => self.shard.release_answers(&mut self.out),
             Message::Woke { wake } => self.shard.woke(wake, &mut self.out),
             Message::Watching { conn, client, watched } => {
                 if !self.note_watched(conn, client, &watched) {

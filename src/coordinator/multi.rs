@@ -172,7 +172,9 @@ impl Node {
     fn place(&self, queue: &[Queued], watched: &[Watched]) -> Place {
         let mut shards: Vec<ShardId> = watched.iter().map(|watched| self.router.shard(&watched.key)).collect();
         let (mut simple, mut revocable, mut roams, mut many) = (true, true, false, false);
-        let groupable = watched.is_empty() && queue.iter().all(|queued| is_groupable(queued.command));
+        // The log has what the shards of a group do as if each had done it alone, which an EXEC must not be.
+        let groupable =
+            watched.is_empty() && !self.shard.keeps_log() && queue.iter().all(|queued| is_groupable(queued.command));
         for Queued { command, args } in queue {
             let keyed = matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) || command.roams();
             if matches!(command.exec, Exec::Everywhere { reroutes, .. } if reroutes(args.as_args())) {

@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::protocol::request::RequestParser;
 use crate::protocol::scout::AHEAD;
 use crate::shard::locks::Place;
+use crate::shard::log::Progress;
 use crate::shard::memory::Budget;
 pub use crate::shard::message::Lane;
 use crate::shard::message::{Batch, Message, Outbox};
@@ -81,6 +82,10 @@ pub struct Shared {
     pub(super) joining: Arc<Joining>,
     clients: AtomicU64,
     transactions: AtomicU64,
+    /// What all shards tell of their logs.
+    pub progress: Arc<Progress>,
+    /// The last name of a transaction in the logs.
+    pub(super) logged: AtomicU64,
     connected: AtomicUsize,
 }
 
@@ -177,6 +182,8 @@ pub struct Node {
     /// When eviction goes on, while there is more to evict than one go does.
     pub(super) evict_due_us: Option<u64>,
     pub(super) client_memory: ClientMemory,
+    /// That the log be begun anew has been asked for, since it has grown.
+    pub(super) rewrite_is_asked: bool,
     pub(super) events: VecDeque<Event>,
     /// Blocked clients that were served: they have waited longest, so their replies leave before the reply of who woke them.
     pub(super) served: VecDeque<ConnId>,
@@ -221,6 +228,7 @@ impl Node {
             registry: setup.shared.registry.clone(),
             budget: setup.shared.budget.clone(),
             joining: setup.shared.joining.clone(),
+            progress: setup.shared.progress.clone(),
         });
         let interim = Interim::new(
             setup.shared.clone(),
@@ -253,6 +261,7 @@ impl Node {
             cron_due_us: setup.now.mono_us,
             evict_due_us: None,
             client_memory: ClientMemory::default(),
+            rewrite_is_asked: false,
             events: VecDeque::new(),
             served: VecDeque::new(),
             resumable: VecDeque::new(),
@@ -279,6 +288,7 @@ impl Node {
 
     /// The clocks of the pass that begins.
     pub fn set_now(&mut self, now: Now) {
+        self.shard.seal_frame();
         self.shard.now = now;
         if self.stand_in.is_none() {
             self.shard.share_usage();
@@ -416,6 +426,8 @@ impl Node {
             evicts_clients,
             Some(self.cron_due_us),
             newcomers,
+            self.shard.sync_deadline_us(),
+            self.shard.may_emit().then_some(self.shard.now.mono_us),
         ]
         .into_iter()
         .flatten()

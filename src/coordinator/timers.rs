@@ -19,6 +19,7 @@ const EXPIRED_PER_CYCLE_MAX: usize = 500;
 impl Node {
     pub(super) fn run_timers(&mut self) {
         let now_us = self.shard.now.mono_us;
+        self.shard.emit();
         while let Some(&(deadline, id)) = self.deadlines.first()
             && deadline <= now_us
         {
@@ -42,6 +43,7 @@ impl Node {
             self.end_joining();
             self.close_idle();
             self.limit_slow_clients();
+            self.rewrite_when_due();
         }
     }
 

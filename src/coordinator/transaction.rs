@@ -315,6 +315,7 @@ impl Node {
 
     /// Everything is here: puts it where commands can run over it.
     fn unpack(&mut self, mut tx: Box<Tx>) {
+        self.prepare_redo(&mut tx);
         let mut keys = self.spare_space.take(self.shard.config.databases);
         let mut whole = Vec::new();
         for (shard, parcel) in std::mem::take(&mut tx.parcels) {

@@ -7,6 +7,7 @@
 pub mod checksum;
 mod compact;
 pub mod dump;
+pub mod frame;
 pub mod functions;
 mod listpack;
 mod lzf;

@@ -54,6 +54,16 @@ impl Keyspace {
         self.dbs[..self.untouched_from].iter().any(|db| count(db) > 0)
     }
 
+    /// How many keys there are, in all databases.
+    pub fn len(&self) -> usize {
+        self.dbs[..self.untouched_from].iter().map(Db::len).sum()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many databases there are.
     pub fn databases(&self) -> usize {
         self.dbs.len()

@@ -2,6 +2,7 @@
 //!
 //! Owns the threads. It must not know configuration files or signals.
 
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
@@ -14,6 +15,7 @@ use super::counters::Reading;
 use super::listener::Listener;
 use super::machine::Machine;
 use super::mesh::{Inbox, Mesh};
+use super::rewrites::Rewrites;
 use super::ring::{Features, Level, Ring, RingError};
 use super::worker::{Parts, Worker};
 use super::{clock, limits};
@@ -153,14 +155,21 @@ struct Post<T> {
     mesh: Arc<Mesh<T>>,
     listeners: Arc<[Listener]>,
     plan: Plan,
+    log: Option<(File, Arc<Rewrites>)>,
     ready: Sender<Result<Features, RingError>>,
     /// Passed when all rings exist, so that no shard calls upon one that does not.
     together: Arc<Barrier>,
     notice: EndNotice,
 }
 
-/// Starts one thread for each shard; returns when all serve. `make` builds a shard's machine on its thread.
-pub fn launch<M, F>(plan: Plan, listeners: Vec<Listener>, make: F) -> Result<Running<M::Moved>, LaunchError>
+/// Starts one thread for each shard; returns when all serve. `make` builds a shard's machine on its thread; `logs` has a file for each shard, if
+/// there is a log.
+pub fn launch<M, F>(
+    plan: Plan,
+    listeners: Vec<Listener>,
+    logs: Option<(Vec<File>, Arc<Rewrites>)>,
+    make: F,
+) -> Result<Running<M::Moved>, LaunchError>
 where
     M: Machine,
     M::Moved: 'static,
@@ -182,6 +191,8 @@ where
     let (notices, ended) = bounded(plan.shards.into());
     let together = Arc::new(Barrier::new(plan.shards.into()));
     let mut threads = Vec::new();
+    let (files, rewrites) = logs.unzip();
+    let mut files = files.into_iter().flatten();
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let id = ShardId(index as u16);
         let post = Post {
@@ -191,6 +202,7 @@ where
             mesh: Arc::clone(&mesh),
             listeners: Arc::clone(&listeners),
             plan,
+            log: files.next().zip(rewrites.clone()),
             ready: ready.clone(),
             together: Arc::clone(&together),
             notice: EndNotice(id, notices.clone()),
@@ -241,6 +253,7 @@ where
             listeners: post.listeners,
             spin_us: post.plan.spin_us,
             times_passes: post.plan.times_passes,
+            log: post.log,
         })
     });
     // Without listeners nobody answers: who started us has given up.

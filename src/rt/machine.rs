@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event, Lane, Moved, Node, Peer, Runtime};
+use crate::shard::log::Commit;
 use crate::shard::message::Batch;
 
 /// A loop, as a machine sees it that is at work.
@@ -74,6 +75,24 @@ pub trait Machine: Sized + 'static {
     fn adopt(&mut self, conn: ConnId, moved: Box<Self::Moved>);
     /// How many connections the whole server accepts.
     fn connections_max(&self) -> usize;
+    /// What is to be written to the log now, if anything; [`Machine::committed`] follows before it is asked again.
+    fn take_commit(&mut self) -> Option<Commit> {
+        None
+    }
+    /// The commit has been written, and is on disk if it had to be; `buffer` had its bytes.
+    fn committed(&mut self, _buffer: Vec<u8>) {}
+    /// The next file of the log is there.
+    fn file_is_ready(&mut self) {}
+    /// The log has been begun anew.
+    fn rewrite_is_over(&mut self) {}
+    /// The affinity rules in force.
+    fn affinity(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// How many bytes wait to be written to the log.
+    fn uncommitted_bytes(&self) -> usize {
+        0
+    }
     /// Bytes that are about to be received, of several connections: a hint, so that the memory behind them can be fetched all at once.
     fn prefetch(&self, _inputs: &[&[u8]]) {}
 }
@@ -163,5 +182,29 @@ impl Machine for Node {
 
     fn connections_max(&self) -> usize {
         self.config().maxclients
+    }
+
+    fn take_commit(&mut self) -> Option<Commit> {
+        Node::take_commit(self)
+    }
+
+    fn committed(&mut self, buffer: Vec<u8>) {
+        Node::committed(self, buffer);
+    }
+
+    fn file_is_ready(&mut self) {
+        Node::file_is_ready(self);
+    }
+
+    fn rewrite_is_over(&mut self) {
+        Node::rewrite_is_over(self);
+    }
+
+    fn affinity(&self) -> Vec<String> {
+        self.config().affinity.clone()
+    }
+
+    fn uncommitted_bytes(&self) -> usize {
+        Node::uncommitted_bytes(self)
     }
 }

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod listener;
 mod machine;
 mod mesh;
+mod rewrites;
 mod ring;
 mod token;
 mod worker;
@@ -25,6 +26,7 @@ pub use counters::{Counters, Reading};
 pub use launch::{Handle, LaunchError, Plan, Running, launch};
 pub use listener::{ListenError, Listener};
 pub use machine::Machine;
+pub use rewrites::Rewrites;
 pub use ring::{Level, RingError};
 
 #[cfg(test)]

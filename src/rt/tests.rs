@@ -47,7 +47,7 @@ impl Server {
         };
         let maxclients = config.maxclients;
         let make = move |id, now| Lines::new(id, shards, maxclients, now);
-        let running = launch(plan, listeners, make).expect("the host of the tests has io_uring");
+        let running = launch(plan, listeners, None, make).expect("the host of the tests has io_uring");
         Server {
             handle: running.handle(),
             running: Some(running),

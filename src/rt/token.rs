@@ -21,9 +21,11 @@ pub enum Op {
     Rung,
     /// Waking a peer's ring failed; the index is the peer's.
     Ring,
+    /// A step of writing the log.
+    Log,
 }
 
-const OPS: [Op; 7] = [
+const OPS: [Op; 8] = [
     Op::Accept,
     Op::Receive,
     Op::Send,
@@ -31,6 +33,7 @@ const OPS: [Op; 7] = [
     Op::Bell,
     Op::Rung,
     Op::Ring,
+    Op::Log,
 ];
 
 /// Generations are kept in so many bits.

@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 mod accept;
+mod commit;
 mod interim;
 mod life;
 mod peers;
@@ -17,6 +18,7 @@ mod receive;
 mod send;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use super::counters::add;
 use super::listener::Listener;
 use super::machine::Machine;
 use super::mesh::{Door, Inbox, Mesh};
+use super::rewrites::Rewrites;
 use super::ring::{Buffers, Features, Ring, RingError};
 use super::token::{Op, Token};
 use crate::base::debris;
@@ -41,6 +44,7 @@ use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event};
 use crate::protocol::scout::AHEAD;
+use commit::Journal;
 use interim::{Held, Wings};
 
 /// After being told to end, connections have so long to take their last replies.
@@ -68,6 +72,8 @@ pub struct Parts<M: Machine> {
     pub spin_us: u64,
     /// Whether to time passes.
     pub times_passes: bool,
+    /// Where the machine's log goes.
+    pub log: Option<(File, Arc<Rewrites>)>,
 }
 
 /// A shard's loop.
@@ -113,6 +119,7 @@ pub struct Worker<M: Machine> {
     /// Set when told to end: by when at the latest.
     ends_at_us: Option<u64>,
     bell_count: Box<[u8; 8]>,
+    journal: Option<Journal>,
 }
 
 impl<M: Machine> Worker<M> {
@@ -152,6 +159,7 @@ impl<M: Machine> Worker<M> {
             again: false,
             ends_at_us: None,
             bell_count: Box::new([0; 8]),
+            journal: parts.log.map(|(file, rewrites)| Journal::new(file, rewrites)),
         })
     }
 
@@ -170,7 +178,7 @@ impl<M: Machine> Worker<M> {
         while !self.has_ended() {
             self.pass()?;
         }
-        Ok(())
+        self.close_log()
     }
 
     fn pass(&mut self) -> io::Result<()> {
@@ -182,6 +190,7 @@ impl<M: Machine> Worker<M> {
         self.machine.set_now(self.now);
         self.again = false;
         self.handle_completions()?;
+        self.end_commit();
         self.fetch()?;
         if self.machine.next_deadline_us().is_some_and(|at| at <= self.now.mono_us) {
             self.call(M::tick);
@@ -189,6 +198,7 @@ impl<M: Machine> Worker<M> {
         self.run_own_timers()?;
         self.handle_events()?;
         self.send_batches()?;
+        self.commit()?;
         self.free_some();
         self.count_pass();
         self.submit_and_wait()
@@ -249,6 +259,7 @@ impl<M: Machine> Worker<M> {
             Op::Accept => self.accepted(token, result, flags)?,
             Op::Bell => self.listen_to_bell()?,
             Op::Ring => self.mesh.door(ShardId(token.index as u16)).bell().ring(),
+            Op::Log => self.commit_went_on(result)?,
             Op::Ignored | Op::Rung => {}
         }
         Ok(())
@@ -420,6 +431,7 @@ impl<M: Machine> Drop for Worker<M> {
         // The kernel may still hold what the ring was given: the counter's place, and buffers of peers that do not read.
         // A loop ends with its process, so leaking costs nothing.
         std::mem::forget(std::mem::take(&mut self.bell_count));
+        std::mem::forget(self.journal.take());
         for conn in self.connections.ids() {
             std::mem::forget(std::mem::take(&mut self.connections.remove(conn).buffer));
             self.mesh.connections().fetch_sub(1, Ordering::Relaxed);

@@ -8,18 +8,22 @@ mod journal;
 mod metrics;
 mod signals;
 
+use std::fs::File;
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use crate::base::rng::Rng;
 use crate::catalog;
 use crate::config::{self, Config, Invocation};
-use crate::coordinator::{Node, NodeSetup, Shared};
+use crate::coordinator::{Node, NodeSetup, Shared, Start};
+use crate::persist::{self, Layout, Libraries, RecoveryError};
 use crate::rt::cores::Cores;
 use crate::rt::limits;
 use crate::rt::listener::{self, Listener};
-use crate::rt::{LaunchError, Level, ListenError, Plan, launch};
+use crate::rt::{LaunchError, Level, ListenError, Plan, Rewrites, launch};
+use crate::shard::log::Position;
 use crate::shard::router::{Router, RuleError};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -61,6 +65,10 @@ enum ServerError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    #[error("Bad append only file: its functions cannot be loaded: {0}")]
+    Libraries(String),
+    #[error("Bad append only file: {0}")]
+    Recovery(#[from] RecoveryError),
     #[error("Can't watch for signals: {0}")]
     Signals(std::io::Error),
 }
@@ -132,7 +140,9 @@ fn serve(mut config: Config) -> Result<(), ServerError> {
     write_pidfile(&config, pid);
 
     let shared = Arc::new(Shared::new(facts::tell, crate::rt::monotonic_us).with_purge(crate::rt::purge));
-    let running = launch(plan, listeners, machine(&config, plan.shards, Arc::clone(&shared)))?;
+    let (logs, starts) = recovered(&config, plan.shards, &shared)?;
+    let machine = machine(&config, plan.shards, Arc::clone(&shared), starts);
+    let running = launch(plan, listeners, logs, machine)?;
     shared.budget.set_base_bytes(facts::anonymous_bytes().unwrap_or(0));
     log::info!(
         "Server initialized: {} shard{}, {}",
@@ -179,16 +189,56 @@ fn plan(config: &Config) -> Result<Plan, ServerError> {
     })
 }
 
+/// The files of the shards' logs, and how they are exchanged.
+type Logs = (Vec<File>, Arc<Rewrites>);
+/// With what each shard begins that keeps a log.
+type Starts = Vec<Mutex<Option<Start>>>;
+
+/// What the log has, and the files in which it goes on; nothing without one.
+fn recovered(config: &Config, shards: u16, shared: &Shared) -> Result<(Option<Logs>, Starts), ServerError> {
+    if !config.appendonly {
+        return Ok((None, Starts::new()));
+    }
+    let begun_us = crate::rt::monotonic_us();
+    let recovered = persist::recover(config, shards)?;
+    let keys: usize = recovered.spaces.iter().map(|space| space.len()).sum();
+    let seconds = (crate::rt::monotonic_us() - begun_us) as f64 / 1e6;
+    log::info!("DB loaded from append only file: {seconds:.3} seconds, {keys} keys");
+    shared.begin_logged_after(recovered.last_tx);
+    let Libraries { state, payload } = &recovered.libraries;
+    if *state > 0 {
+        let restored = shared.restore_libraries(*state, payload);
+        restored.map_err(|error| ServerError::Libraries(String::from_utf8_lossy(&error.line()).into_owned()))?;
+    }
+    let (files, positions): (Vec<File>, Vec<Position>) = recovered.files.into_iter().unzip();
+    let emits = recovered.is_foreign;
+    if emits {
+        log::info!("The append only file is that of other shards or rules, and is written anew in the background");
+        shared.progress.is_rewriting.store(true, Ordering::Relaxed);
+    }
+    let start = |(keyspace, position)| {
+        Mutex::new(Some(Start {
+            keyspace,
+            position,
+            emits,
+        }))
+    };
+    let starts = recovered.spaces.into_iter().zip(positions).map(start).collect();
+    let rewrites = Rewrites::new(Layout::of(config), recovered.manifest, Arc::clone(&shared.progress));
+    Ok((Some((files, rewrites)), starts))
+}
+
 /// How each shard's thread makes its machine.
 fn machine(
     config: &Config,
     shards: u16,
     shared: Arc<Shared>,
+    starts: Starts,
 ) -> impl Fn(crate::base::id::ShardId, crate::base::time::Now) -> Node + Send + Sync + 'static {
     let config = config.clone();
     move |shard, now| {
         let mut seeds = Rng::new(now.unix_us as u64 ^ u64::from(shard.0) << 48);
-        Node::new(NodeSetup {
+        let mut node = Node::new(NodeSetup {
             shard,
             shards,
             config: config.clone(),
@@ -196,7 +246,12 @@ fn machine(
             seed: seeds.next_u64(),
             shared: Arc::clone(&shared),
         })
-        .expect("the affinity rules were understood before")
+        .expect("the affinity rules were understood before");
+        let start = starts.get(shard.index()).map(|start| start.lock());
+        if let Some(start) = start.and_then(|start| start.ok()?.take()) {
+            node.begin_with(start);
+        }
+        node
     }
 }
 

@@ -8,8 +8,8 @@ use super::tracking::invalidation;
 use crate::base::id::{ClientId, ShardId, TxId};
 use crate::protocol::request::Span;
 
-/// What is said once wake-ups are over.
-enum Answer {
+/// What is said once wake-ups are over, or changes on disk.
+pub(super) enum Answer {
     /// The reply of a command or an EXEC.
     Done { origin: Origin, reply: Vec<u8> },
     /// To the client of an earlier answer, something in which has changed meanwhile.
@@ -18,14 +18,18 @@ enum Answer {
         key: Box<[u8]>,
         by: ClientId,
     },
-    /// To a transaction, the keys of which have woken somebody.
+    /// To a transaction, the keys of which have woken somebody, or what it has changed.
     Settled { home: ShardId, tx: TxId },
+    /// To a blocked client that was served.
+    Served { to: ShardId, served: Message },
 }
 
 /// Answers that wait.
 pub(super) struct Deferred {
     wakes: Vec<TxId>,
     answers: Vec<Answer>,
+    /// What must be on disk before the answers are given.
+    commit: Option<u64>,
     /// Databases were emptied meanwhile: those who cache what they read must not keep what the answers say.
     pub(super) is_stale: bool,
 }
@@ -38,10 +42,11 @@ impl Deferred {
 }
 
 impl Shard {
-    /// Answers a request whose encoded reply lies at `reply` in the lane's arena, now or after the wake-ups that it has started. A client's later
-    /// answers stay behind its earlier ones.
+    /// Answers a request whose encoded reply lies at `reply` in the lane's arena: now, after the wake-ups that it has started, or when what it has
+    /// changed is on disk. A client's later answers stay behind its earlier ones.
     pub(super) fn answer(&mut self, origin: Origin, reply: Span, out: &mut Outbox) {
-        if self.wakes.is_empty() && self.deferred.is_empty() {
+        let commit = self.commit_of_request();
+        if self.wakes.is_empty() && self.deferred.is_empty() && commit.is_none() && self.log.held.is_empty() {
             return out.done(origin, reply);
         }
         let wakes = std::mem::take(&mut self.wakes);
@@ -50,42 +55,57 @@ impl Shard {
             .iter_mut()
             .rev()
             .find(|deferred| deferred.concerns(origin));
-        if wakes.is_empty() && earlier.is_none() {
+        let held = commit.or(self.log.held.commit_of(origin.client));
+        if wakes.is_empty() && earlier.is_none() && held.is_none() {
             return out.done(origin, reply);
         }
         let bytes = &out.replies(origin.shard).bytes;
         let reply = bytes[reply.start as usize..reply.start as usize + reply.len as usize].to_vec();
         let answer = Answer::Done { origin, reply };
-        match earlier {
-            Some(deferred) => {
+        match (earlier, held) {
+            (Some(deferred), _) => {
                 deferred.wakes.extend(wakes);
+                deferred.commit = deferred.commit.max(commit);
                 deferred.answers.push(answer);
             }
-            None => self.deferred.push(Deferred {
+            (None, Some(commit)) if wakes.is_empty() => self.log.held.push(commit, answer),
+            (None, commit) => self.deferred.push(Deferred {
                 wakes,
                 answers: vec![answer],
+                commit,
                 is_stale: false,
             }),
         }
     }
 
-    /// Holds back the reply of a command of this core that has started wake-ups; it comes by message. Tells whether it did.
+    /// Holds back the reply of a command of this core that has started wake-ups, or whose changes must be on disk; it comes by message. Tells whether
+    /// it did.
     pub(super) fn defer_here(&mut self, origin: Origin, reply: &[u8]) -> bool {
-        if self.wakes.is_empty() {
+        let commit = self.commit_of_request();
+        if self.wakes.is_empty() && commit.is_none() {
             return false;
         }
         let wakes = std::mem::take(&mut self.wakes);
-        let answers = vec![Answer::Done {
-            origin,
-            reply: reply.to_vec(),
-        }];
-        let is_stale = false;
-        self.deferred.push(Deferred {
-            wakes,
-            answers,
-            is_stale,
-        });
+        let reply = reply.to_vec();
+        let answer = Answer::Done { origin, reply };
+        match commit {
+            Some(commit) if wakes.is_empty() => self.log.held.push(commit, answer),
+            _ => self.deferred.push(Deferred {
+                wakes,
+                answers: vec![answer],
+                commit,
+                is_stale: false,
+            }),
+        }
         true
+    }
+
+    /// Tells a blocked client that it was served, now or when what it was given is on disk; `before`: how much was recorded before.
+    pub(super) fn tell_served(&mut self, to: ShardId, served: Message, before: u64, out: &mut Outbox) {
+        match self.commit_since(before) {
+            Some(commit) => self.log.held.push(commit, Answer::Served { to, served }),
+            None => out.reply(to, served),
+        }
     }
 
     /// Tells a transaction that its keys are back and their waiters served, or being served; then `Settled` follows.
@@ -97,6 +117,7 @@ impl Shard {
             self.deferred.push(Deferred {
                 wakes,
                 answers: vec![Answer::Settled { home, tx }],
+                commit: None,
                 is_stale: false,
             });
         }
@@ -105,11 +126,17 @@ impl Shard {
     /// Tells a reader what has changed behind its answer that waits, if one does.
     pub(super) fn tell_after_answer(&mut self, reader: Origin, key: &[u8], by: ClientId) -> bool {
         let mut waiting = self.deferred.iter_mut().rev();
-        let Some(deferred) = waiting.find(|deferred| deferred.concerns(reader)) else {
+        let deferred = waiting.find(|deferred| deferred.concerns(reader));
+        let key = key.into();
+        let answer = Answer::Invalid { reader, key, by };
+        if let Some(deferred) = deferred {
+            deferred.answers.push(answer);
+            return true;
+        }
+        let Some(commit) = self.log.held.commit_of(reader.client) else {
             return false;
         };
-        let key = key.into();
-        deferred.answers.push(Answer::Invalid { reader, key, by });
+        self.log.held.push(commit, answer);
         true
     }
 
@@ -120,16 +147,31 @@ impl Shard {
         }
         for deferred in self.deferred.extract_if(.., |deferred| deferred.wakes.is_empty()) {
             for answer in deferred.answers {
-                answer.send(deferred.is_stale, out);
+                let held = answer.client().and_then(|client| self.log.held.commit_of(client));
+                match deferred.commit.max(held) {
+                    Some(commit) => self.log.held.push(commit, answer),
+                    None => answer.send(deferred.is_stale, out),
+                }
             }
         }
+        self.release_answers(out);
     }
 }
 
 impl Answer {
-    /// Says it; when `is_stale`, who is answered must not keep what it says.
-    fn send(self, is_stale: bool, out: &mut Outbox) {
+    /// The client that is answered, behind whose earlier answers it stays.
+    pub(super) fn client(&self) -> Option<ClientId> {
         match self {
+            Answer::Done { origin, .. } => Some(origin.client),
+            Answer::Invalid { reader, .. } => Some(reader.client),
+            Answer::Settled { .. } | Answer::Served { .. } => None,
+        }
+    }
+
+    /// Says it; when `is_stale`, who is answered must not keep what it says.
+    pub(super) fn send(self, is_stale: bool, out: &mut Outbox) {
+        match self {
+            Answer::Served { to, served } => out.reply(to, served),
             Answer::Invalid { reader, key, by } => {
                 out.reply(reader.shard, invalidation(reader, Stale::Keys(vec![key]), by));
             }

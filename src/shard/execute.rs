@@ -1,9 +1,10 @@
 //! Runs commands over a keyspace that the caller owns for the moment: its own shard's, or one made of lent keys.
 
-use crate::base::id::ShardId;
+use crate::base::id::{DbIndex, ShardId};
 use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::context::record_accesses;
+use crate::command::redo::Scope;
 use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Exec, Flags, Keys, Ran, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -80,6 +81,8 @@ impl Surroundings<'_> {
         reply: &mut Reply,
     ) -> Attempt {
         let mark = reply.len();
+        let dirty = self.effects.dirty;
+        self.effects.redo.begin_command();
         let mut context = self.context(space, asker, reply);
         context.keys.keeps_digits = script;
         let ran = match command.exec {
@@ -95,6 +98,9 @@ impl Surroundings<'_> {
                 unreachable!("the coordinator runs what is not over a keyspace")
             }
         };
+        if self.effects.redo.is_wanted() && dirty != self.effects.dirty && !self.effects.redo.is_said() {
+            self.record(space, asker.db, command, args);
+        }
         if asker.tracks && command.flags.has(Flags::READONLY) {
             self.note_reads(asker, command, args);
         }
@@ -103,6 +109,23 @@ impl Surroundings<'_> {
             reply.error_bytes(&error.line());
             Attempt::Served
         })
+    }
+
+    /// A command that has said nothing of how its changes are brought about again has changed something.
+    #[cold]
+    fn record(&mut self, space: &Keyspace, db: DbIndex, command: &Command, args: Args<'_>) {
+        if matches!(command.exec, Exec::Whole { .. }) {
+            return self.record_whole(db, command, args);
+        }
+        let (now, config) = (self.now.unix_ms(), self.config);
+        self.effects.redo.push_command(space, db, command, args, now, config);
+    }
+
+    /// As [`Surroundings::record`], of a command whose parts have run over each shard's keyspace.
+    pub fn record_whole(&mut self, db: DbIndex, command: &Command, args: Args<'_>) {
+        if self.effects.redo.is_wanted() && command.flags.has(Flags::WRITE) {
+            self.effects.redo.push_words(db, Scope::Shard, command, args);
+        }
     }
 
     /// A client has read the keys of a command, also those that are not there or of which it got an error.

@@ -22,6 +22,7 @@ impl Shard {
             self.effects.expired += taken.len() as u64;
             for entry in &taken {
                 self.effects.changed(db, entry.key(), Class::Expired, "expired");
+                self.effects.redo.push_gone(db, entry.key());
             }
             for taken in space.db_mut(db).take_expired_fields(now, fields_left) {
                 fields_left -= taken.count;
@@ -29,6 +30,7 @@ impl Shard {
                 self.effects.changed(db, &taken.key, Class::Expired, "hexpired");
                 if taken.emptied.is_some() {
                     self.effects.event(db, &taken.key, Class::Generic, "del");
+                    self.effects.redo.push_gone(db, &taken.key);
                 }
             }
             let due = [space.db(db).next_expiry_hint(), space.db(db).next_field_expiry()];

@@ -2,7 +2,7 @@
 
 use super::lend;
 use super::locks::{Scope, Ticket};
-use super::message::{Acquire, Granted, Message, Outbox, Parcel, Release};
+use super::message::{Acquire, Granted, Lent, Message, Outbox, Parcel, Release};
 use super::state::{Parked, Shard, scope};
 use super::waiters::Waiters;
 use crate::base::id::{DbIndex, ShardId, TxId};
@@ -64,7 +64,9 @@ impl Shard {
             }
             Some(keys) => {
                 let space = self.keyspace.as_deref_mut().expect("a granted key is here");
-                Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect())
+                let lent: Vec<Lent> = keys.into_iter().map(|key| lend::take(space, key)).collect();
+                self.emit_lent(&lent);
+                Parcel::Keys(lent)
             }
         };
         self.hold(tx, ticket, &parcel);
@@ -111,8 +113,12 @@ impl Shard {
         self.effects.dirty += release.dirty;
         self.effects.changes.extend(release.changes);
         self.unwatch(&release.watched);
+        let before = self.recorded();
+        if let Some(logged) = release.logged {
+            self.log_part(from, release.tx, *logged);
+        }
         for (shard, message) in release.served {
-            out.reply(shard, message);
+            self.tell_served(shard, message, before, out);
         }
         let mut returned = Vec::new();
         match release.parcel {
@@ -150,6 +156,7 @@ impl Shard {
                 },
             );
         }
+        self.attribute_records();
         if release.confirm {
             self.confirm(from, release.tx, out);
         }

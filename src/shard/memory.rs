@@ -164,6 +164,7 @@ impl Shard {
         self.effects.by = Origin::default();
         self.effects.notify = self.config.notify_keyspace_events;
         self.effects.changed(db, entry.key(), Class::Evicted, "evicted");
+        self.effects.redo.push_gone(db, entry.key());
         true
     }
 

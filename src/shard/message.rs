@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use super::locks::Place;
+use super::log::Logged;
 use super::waiters::Waiters;
 pub use crate::base::id::Origin;
 use crate::base::id::{ClientId, ConnId, DbIndex, ShardId, TxId};
@@ -261,6 +262,8 @@ pub enum Message {
     Released { tx: TxId, settled: bool },
     /// After a `Released` that was not settled: the clients that the keys have woken are answered.
     Settled { tx: TxId },
+    /// All parts of some transaction that has changed the receiver's keys are on disk.
+    Synced,
     /// The transaction of a client that the receiver has woken is over.
     Woke { wake: TxId },
     /// The versions of watched keys, in order.
@@ -450,6 +453,8 @@ pub struct Release {
     pub waiters: Waiters,
     /// What to tell clients that waited here, and on which shards they are: by way of this shard, so that it comes after what this shard told them.
     pub served: Vec<(ShardId, Message)>,
+    /// The same, for the log.
+    pub logged: Option<Box<Logged>>,
     /// How much happened.
     pub dirty: u64,
     /// Answer `Released` once the waiters are served, so that the transaction can be answered.
@@ -473,6 +478,7 @@ impl Release {
             watched: Vec::new(),
             waiters: Waiters::default(),
             served: Vec::new(),
+            logged: None,
             dirty: 0,
             confirm: false,
             widely: false,

@@ -1,6 +1,7 @@
 //! One core's part of the keyspace as a state machine: requests in, replies out; knows no connection's bytes, no thread, no clock.
 
 mod answers;
+mod emission;
 pub mod execute;
 mod expiry;
 mod groups;
@@ -8,6 +9,7 @@ mod keys;
 pub mod lend;
 mod lending;
 pub mod locks;
+pub mod log;
 pub mod memory;
 pub mod message;
 mod occupied;

@@ -7,6 +7,7 @@ use std::mem::swap;
 
 use super::answers::Deferred;
 use super::locks::{Locks, Ticket};
+use super::log::HeldAnswers;
 use super::message::{Acquire, Batch, Block, Granted, Message, Origin, Outbox, Parcel};
 use super::state::{Parked, Shard};
 use crate::base::id::{ClientId, DbIndex, TxId};
@@ -24,6 +25,7 @@ struct Left {
     out: Outbox,
     locks: Locks<Parked>,
     deferred: Vec<Deferred>,
+    held: Box<HeldAnswers>,
 }
 
 impl Desk {
@@ -38,12 +40,14 @@ impl Shard {
     #[inline]
     pub fn exchange(&mut self, out: &mut Outbox) {
         let mut left = self.scripts.desk().0.borrow_mut();
-        exchange(&mut left, &mut self.locks, &mut self.deferred, out);
+        let log = &mut self.log;
+        exchange(&mut left, &mut self.locks, &mut self.deferred, &mut log.held, out);
     }
 
     /// As [`Shard::exchange`], for a shard that stands in for the one that has left something on `desk`.
     pub fn exchange_at(&mut self, desk: &Desk, out: &mut Outbox) {
-        exchange(&mut desk.0.borrow_mut(), &mut self.locks, &mut self.deferred, out);
+        let (mut left, log) = (desk.0.borrow_mut(), &mut self.log);
+        exchange(&mut left, &mut self.locks, &mut self.deferred, &mut log.held, out);
     }
 
     /// Refuses a request while a script occupies the shard: answers `error`. Answers what is to be done nevertheless, after the script.
@@ -150,13 +154,20 @@ impl Shard {
 }
 
 #[inline]
-fn exchange(left: &mut Left, locks: &mut Locks<Parked>, deferred: &mut Vec<Deferred>, out: &mut Outbox) {
+fn exchange(
+    left: &mut Left,
+    locks: &mut Locks<Parked>,
+    deferred: &mut Vec<Deferred>,
+    held: &mut Box<HeldAnswers>,
+    out: &mut Outbox,
+) {
     swap(&mut left.out, out);
     // Nearly always both are empty.
     if !left.locks.idle() || !locks.idle() {
         swap(&mut left.locks, locks);
     }
     swap(&mut left.deferred, deferred);
+    swap(&mut left.held, held);
 }
 
 /// Whether what waits has not begun.

@@ -3,7 +3,7 @@
 use super::keys::{keys_of, waited_keys};
 use super::lend;
 use super::locks::{Ticket, places};
-use super::message::{Claim, Message, Outbox, Parcel, Reach, Registration, Served, Waiter, Woken};
+use super::message::{Claim, Lent, Message, Outbox, Parcel, Reach, Registration, Served, Waiter, Woken};
 use super::state::{Parked, Shard};
 use crate::base::debris;
 use crate::base::id::{DbIndex, Origin, TxId};
@@ -71,6 +71,12 @@ impl Shard {
                     held.swap(here, there);
                 }
             }
+        }
+        if upheavals
+            .iter()
+            .any(|upheaval| matches!(upheaval, Upheaval::Swapped(..)))
+        {
+            self.emit_all_again();
         }
         for upheaval in upheavals {
             if let Upheaval::Emptied(_, contents) = upheaval {
@@ -149,6 +155,7 @@ impl Shard {
     /// Runs a blocked client's command, whose claim is taken.
     pub(super) fn serve_granted(&mut self, waiter: Waiter, out: &mut Outbox) {
         let mut reply = Reply::new(Vec::new(), waiter.asker.resp);
+        let before = self.recorded();
         let (space, mut surroundings) = self.parts();
         let space = space.expect("a served key is here");
         let attempt = surroundings.run(space, &waiter.asker, waiter.command, waiter.args.as_args(), &mut reply);
@@ -158,13 +165,9 @@ impl Shard {
                 if self.tracking.has_news() {
                     self.tell_reader_first(origin, out);
                 }
-                out.reply(
-                    origin.shard,
-                    Message::Served(Box::new(Served {
-                        waiter,
-                        reply: reply.into_bytes(),
-                    })),
-                );
+                let reply = reply.into_bytes();
+                let served = Message::Served(Box::new(Served { waiter, reply }));
+                self.tell_served(origin.shard, served, before, out);
             }
             Attempt::Lacks => unreachable!("a script does not wait for keys"),
             // Somebody before it took the data while it stood in line for its destination: it waits again, first in line.
@@ -201,7 +204,9 @@ impl Shard {
     pub(super) fn wake(&mut self, ticket: Ticket, waiter: Waiter, tx: TxId, keys: Vec<Box<[u8]>>, out: &mut Outbox) {
         let awaited = keys.iter().any(|key| self.is_awaited(key));
         let space = self.keyspace.as_deref_mut().expect("a granted key is here");
-        let parcel = Parcel::Keys(keys.into_iter().map(|key| lend::take(space, key)).collect());
+        let lent: Vec<Lent> = keys.into_iter().map(|key| lend::take(space, key)).collect();
+        self.emit_lent(&lent);
+        let parcel = Parcel::Keys(lent);
         self.hold(tx, ticket, &parcel);
         let home = waiter.asker.origin.shard;
         out.reply(

@@ -11,6 +11,7 @@ use super::keys::waited_keys;
 use super::lend;
 use super::lending::Held;
 use super::locks::{Locks, Place, Scope, each_once, places};
+use super::log::{Log, Progress};
 use super::memory::{Budget, Memory};
 use super::message::{
     Acquire, Asker, Batch, Block, Claim, Lacking, LackingWork, Message, Origin, Outbox, Reach, Registration, Waiter,
@@ -112,6 +113,8 @@ pub struct Shard {
     /// Wake-ups that the current request has started.
     pub(super) wakes: Vec<TxId>,
     pub(super) deferred: Vec<Deferred>,
+    pub(super) log: Log,
+    pub(super) progress: Arc<Progress>,
     /// While what a transaction changed here and elsewhere is settled.
     pub(super) changed_widely: bool,
 }
@@ -134,6 +137,8 @@ pub struct ShardSetup {
     pub budget: Arc<Budget>,
     /// On which shards clients subscribe.
     pub joining: Arc<Joining>,
+    /// What all shards tell of their logs.
+    pub progress: Arc<Progress>,
 }
 
 impl Shard {
@@ -148,6 +153,7 @@ impl Shard {
             registry,
             budget,
             joining,
+            progress,
         } = setup;
         let shards = router.shards();
         let keyspace = Some(Box::new(Keyspace::new(config.databases)));
@@ -174,6 +180,8 @@ impl Shard {
             wake_count: 0,
             wakes: Vec::new(),
             deferred: Vec::new(),
+            log: Log::default(),
+            progress,
             changed_widely: false,
         }
     }
@@ -271,7 +279,7 @@ impl Shard {
         out: &mut Outbox,
     ) -> Attempt {
         if let Exec::Library(run) = command.exec {
-            self.scripts.manage(run, args, reply);
+            self.scripts.manage(run, args, &mut self.effects.redo, reply);
             return Attempt::Served;
         }
         if command.roams() {

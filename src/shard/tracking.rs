@@ -201,6 +201,7 @@ impl Shard {
             self.effects.interest.remove(&key);
         }
         self.deferred.iter_mut().for_each(|deferred| deferred.is_stale = true);
+        self.log.held.become_stale();
     }
 
     /// Forgets keys of the table's own choice while all shards together track more than they may, and tells their readers; `most` at most.

@@ -1,7 +1,7 @@
 //! Directives of snapshots and the append-only log.
 
 use super::field;
-use crate::config::choices::save_points;
+use crate::config::choices::{SyncPolicy, save_points};
 use crate::config::directive::{Directive, Why};
 use crate::config::value::Kind;
 
@@ -12,42 +12,33 @@ const SHUTDOWN: &[&str] = &["default", "save", "nosave", "now", "force", "safe",
 
 /// Sorted by name.
 pub const DIRECTIVES: &[Directive] = &[
-    Directive::inert("aof-load-truncated", Kind::Bool, "yes", PERSISTENCE),
+    Directive::live("aof-load-truncated", Kind::Bool, field!(aof_load_truncated)),
     Directive::inert("aof-rewrite-incremental-fsync", Kind::Bool, "yes", PERSISTENCE),
     Directive::inert("aof-timestamp-enabled", Kind::Bool, "no", PERSISTENCE),
     Directive::inert("aof-use-rdb-preamble", Kind::Bool, "yes", PERSISTENCE),
-    Directive::inert(
+    Directive::live(
         "appenddirname",
         Kind::FileName("appenddirname can't be a path, just a dirname"),
-        "appendonlydir",
-        PERSISTENCE,
+        field!(appenddirname),
     )
     .at_start(),
-    Directive::inert(
+    Directive::live(
         "appendfilename",
         Kind::FileName("appendfilename can't be a path, just a filename"),
-        "appendonly.aof",
-        PERSISTENCE,
+        field!(appendfilename),
     )
     .at_start(),
-    Directive::inert(
-        "appendfsync",
-        Kind::Choice(&["everysec", "always", "no"]),
-        "everysec",
-        PERSISTENCE,
-    ),
-    Directive::inert("appendonly", Kind::Bool, "no", PERSISTENCE),
-    Directive::inert(
+    Directive::live("appendfsync", Kind::Choice(SyncPolicy::NAMES), field!(appendfsync)),
+    Directive::live("appendonly", Kind::Bool, field!(appendonly)).at_start(),
+    Directive::live(
         "auto-aof-rewrite-min-size",
         Kind::Bytes(0, SIGNED),
-        "67108864",
-        PERSISTENCE,
+        field!(auto_aof_rewrite_min_bytes),
     ),
-    Directive::inert(
+    Directive::live(
         "auto-aof-rewrite-percentage",
         Kind::Integer(0, INT_MAX),
-        "100",
-        PERSISTENCE,
+        field!(auto_aof_rewrite_percentage),
     ),
     Directive::inert(
         "dbfilename",

@@ -153,6 +153,7 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
             // All fields have expired, and the copy with them.
             ctx.keys.changed(to, Class::Generic, "del");
         }
+        ctx.keys.redo_state(to, ctx.config);
     });
     ctx.reply.int(1);
     Ok(())
@@ -170,6 +171,8 @@ fn move_key(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.in_db(db, |ctx| ctx.keys.insert(entry));
         ctx.keys.changed(key, Class::Generic, "move_from");
         ctx.in_db(db, |ctx| ctx.keys.changed(key, Class::Generic, "move_to"));
+        ctx.keys.redo([b"DEL", key]);
+        ctx.in_db(db, |ctx| ctx.keys.redo_state(key, ctx.config));
     }
     ctx.reply.int(i64::from(moves));
     Ok(())

@@ -62,3 +62,19 @@ fn popped(ctx: &mut Context<'_>, key: &[u8], end: End, emptied: bool) {
         ctx.keys.remove_emptied(key);
     }
 }
+
+/// The command that takes from this end of the one list that it names.
+fn pop_name(end: End) -> &'static [u8] {
+    match end {
+        End::Left => b"LPOP",
+        End::Right => b"RPOP",
+    }
+}
+
+/// The command that adds at this end.
+fn push_name(end: End) -> &'static [u8] {
+    match end {
+        End::Left => b"LPUSH",
+        End::Right => b"RPUSH",
+    }
+}

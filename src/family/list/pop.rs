@@ -1,6 +1,6 @@
 //! Commands that take elements from an end of a list, at once or when there are some.
 
-use super::{limit, popped};
+use super::{limit, pop_name, popped};
 use crate::command::{
     Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, MultiPop,
     Ran,
@@ -210,6 +210,7 @@ fn pop_first(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Result<Attempt,
             ctx.reply.array(2);
             ctx.reply.bulk(key);
             pop_one(ctx, key, end)?;
+            ctx.keys.redo([pop_name(end), key]);
             return Ok(Attempt::Served);
         }
     }
@@ -224,6 +225,8 @@ fn pop_from_first(ctx: &mut Context<'_>, args: Args<'_>, pop: MultiPop<End>) -> 
             ctx.reply.array(2);
             ctx.reply.bulk(key);
             pop_several(ctx, key, pop.end, pop.count)?;
+            let count = pop.count.to_string();
+            ctx.keys.redo([pop_name(pop.end), key, count.as_bytes()]);
             return Ok(Attempt::Served);
         }
     }

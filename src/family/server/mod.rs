@@ -7,6 +7,7 @@ mod info;
 mod keyspace;
 mod memory;
 mod memory_report;
+mod persistence;
 mod route;
 
 use crate::command::Command;
@@ -19,6 +20,7 @@ pub const COMMANDS: &[&[Command]] = &[
     info::COMMANDS,
     keyspace::COMMANDS,
     memory::COMMANDS,
+    persistence::COMMANDS,
     route::COMMANDS,
 ];
 

@@ -1,5 +1,7 @@
 //! Commands that draw members at random.
 
+use smallvec::SmallVec;
+
 use super::{limits, lookup, write_members};
 use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
 
@@ -43,13 +45,17 @@ fn spop(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         return Ok(());
     };
     let reply = &mut *ctx.reply;
-    set.pop(ctx.rng, |member| reply.bulk(member))
-        .expect("a stored set has members");
+    let member = set.pop(ctx.rng, |member| {
+        reply.bulk(member);
+        SmallVec::<[u8; 128]>::from_slice(member)
+    });
+    let member = member.expect("a stored set has members");
     let emptied = set.is_empty();
     ctx.keys.changed(key, Class::Set, "spop");
     if emptied {
         ctx.keys.remove_emptied(key);
     }
+    ctx.keys.redo([b"SREM", key, &member]);
     Ok(())
 }
 
@@ -58,21 +64,35 @@ fn spop_many(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let count = args.int_in(2, 0..=i64::MAX, Error::NotPositive)?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let limits = limits(ctx.config);
+    let recorded = ctx.keys.effects.redo.is_wanted();
     let Some(set) = ctx.keys.set_mut(key)?.filter(|_| count > 0) else {
         ctx.reply.set(0);
         return Ok(());
     };
     let all = count >= set.len();
+    let mut taken = recorded.then(Vec::<Box<[u8]>>::new);
     if all {
         write_members(ctx.reply, set.len(), set.iter());
     } else {
         let reply = &mut *ctx.reply;
         reply.set(count);
-        set.pop_many(count, ctx.rng, limits, |member| reply.bulk(member));
+        set.pop_many(count, ctx.rng, limits, |member| {
+            reply.bulk(member);
+            if let Some(taken) = &mut taken {
+                taken.push(member.into());
+            }
+        });
     }
     ctx.keys.changed(key, Class::Set, "spop");
     if all {
         ctx.keys.remove_emptied(key);
+        ctx.keys.redo([b"DEL", key]);
+    } else if let Some(taken) = taken {
+        let words: Vec<&[u8]> = [&b"SREM"[..], key]
+            .into_iter()
+            .chain(taken.iter().map(|member| &**member))
+            .collect();
+        ctx.keys.redo(words.iter().copied());
     }
     Ok(())
 }

@@ -97,5 +97,7 @@ fn smove(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     if set.insert(member, limits) {
         ctx.keys.changed(to, Class::Set, "sadd");
     }
+    ctx.keys.redo([b"SREM", from, member]);
+    ctx.keys.redo([b"SADD", to, member]);
     Ok(())
 }

@@ -188,6 +188,14 @@ fn take(ctx: &mut Context<'_>, key: &[u8], edge: Edge, count: usize, as_pairs: b
     Ok(())
 }
 
+/// The command that takes from the one sorted set that it names.
+fn pop_name(edge: Edge) -> &'static [u8] {
+    match edge {
+        Edge::Min => b"ZPOPMIN",
+        Edge::Max => b"ZPOPMAX",
+    }
+}
+
 fn bzpopmin(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
     pop_first(ctx, args, Edge::Min)
 }
@@ -207,6 +215,7 @@ fn pop_first(ctx: &mut Context<'_>, args: Args<'_>, edge: Edge) -> Result<Attemp
             ctx.reply.array(3);
             ctx.reply.bulk(key);
             take(ctx, key, edge, 1, false)?;
+            ctx.keys.redo([pop_name(edge), key]);
             return Ok(Attempt::Served);
         }
     }
@@ -223,6 +232,8 @@ fn pop_from_first(ctx: &mut Context<'_>, args: Args<'_>, pop: MultiPop<Edge>) ->
             ctx.reply.bulk(key);
             ctx.reply.array(count);
             take(ctx, key, pop.end, count, true)?;
+            let count = count.to_string();
+            ctx.keys.redo([pop_name(pop.end), key, count.as_bytes()]);
             return Ok(Attempt::Served);
         }
     }

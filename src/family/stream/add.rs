@@ -198,7 +198,32 @@ fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.keys.event(key, Class::Stream, "xtrim");
     }
     write_id(ctx.reply, id);
+    if let Some(trimming) = addition.trimming.filter(|trimming| trimming.depends_on_nodes()) {
+        redo_untrimmed(ctx, args, addition.fields);
+        trimming.redo(ctx, key, trimmed)?;
+    }
     Ok(())
+}
+
+/// Records an addition as it is without its trimming; `fields` is the word of the first field.
+fn redo_untrimmed(ctx: &mut Context<'_>, args: Args<'_>, fields: usize) {
+    if !ctx.keys.effects.redo.is_wanted() {
+        return;
+    }
+    let (mut words, mut options) = (vec![&b"XADD"[..], args.at(1)], TrimOptions::default());
+    let mut at = 2;
+    while at + 1 < fields {
+        if let Ok(trimming @ 1..) = options.take(args, at) {
+            at += trimming;
+            continue;
+        }
+        let token = Token::take(args, at, false).ok().flatten();
+        let taken = token.map_or(1, |(_, words)| words);
+        words.extend(args.from(at).take(taken));
+        at += taken;
+    }
+    words.extend(args.from(fields - 1));
+    ctx.keys.redo(words.iter().copied());
 }
 
 fn xsetid(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {

@@ -332,14 +332,28 @@ fn xreadgroup(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
     }
     let mark = ctx.reply.len();
     let mut served = 0;
-    for ((key, _), after) in reading.places().zip(positions) {
+    for ((key, id), after) in reading.places().zip(positions) {
+        let dirty = ctx.keys.effects.dirty;
         served += usize::from(read_for_group(ctx, args.at(key), name, consumer, after, &reading)?);
+        if reading.streams > 1 && dirty != ctx.keys.effects.dirty {
+            redo_one(ctx, args, &reading, (key, id));
+        }
     }
     if served == 0 {
         return Ok(reading.nothing(ctx.reply));
     }
     ctx.reply.map_of_pairs_at(mark, served);
     Ok(Attempt::Served)
+}
+
+/// Records what was read from one of several streams, whose key and id are words `key` and `id`.
+fn redo_one(ctx: &mut Context<'_>, args: Args<'_>, reading: &Reading<'_>, (key, id): (usize, usize)) {
+    let options = args.from(1).take(reading.first - 1);
+    let words = std::iter::once(&b"XREADGROUP"[..])
+        .chain(options)
+        .chain([args.at(key), args.at(id)]);
+    let words: smallvec::SmallVec<[&[u8]; 12]> = words.collect();
+    ctx.keys.redo_at(reading.first, words.iter().copied());
 }
 
 /// The id behind which XREADGROUP looks in what is pending, or [`NEW`].

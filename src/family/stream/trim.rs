@@ -61,6 +61,30 @@ impl Trimming {
     pub fn apply(self, stream: &mut Stream) -> u64 {
         self.references.trim(stream, self.to, self.whole_nodes)
     }
+
+    /// Whether what it deletes depends on how the stream's nodes are filled.
+    pub fn depends_on_nodes(self) -> bool {
+        self.whole_nodes.is_some()
+    }
+
+    /// Records the deletion of `trimmed` entries of the stream at `key`, which has happened, so that it does not depend on nodes.
+    pub fn redo(self, ctx: &mut Context<'_>, key: &[u8], trimmed: u64) -> Ran {
+        if trimmed == 0 || !ctx.keys.effects.redo.is_wanted() {
+            return Ok(());
+        }
+        let policy: &[u8] = match self.references {
+            References::Keep => b"KEEPREF",
+            References::Delete => b"DELREF",
+            // Which ones were spared, no length tells.
+            References::Acked => {
+                ctx.keys.redo_state(key, ctx.config);
+                return Ok(());
+            }
+        };
+        let len = ctx.keys.stream(key)?.map_or(0, |stream| stream.log.len()).to_string();
+        ctx.keys.redo([b"XTRIM", key, b"MAXLEN", b"=", len.as_bytes(), policy]);
+        Ok(())
+    }
 }
 
 /// What XTRIM may change.
@@ -172,5 +196,8 @@ fn xtrim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.keys.changed(key, Class::Stream, "xtrim");
     }
     ctx.reply.count(trimmed as usize);
+    if trimming.depends_on_nodes() {
+        trimming.redo(ctx, key, trimmed)?;
+    }
     Ok(())
 }

@@ -47,7 +47,10 @@ pub fn run_over_whole(
                 })
                 .collect();
             match parts {
-                Ok(parts) => combine(&parts, args, reply),
+                Ok(parts) => {
+                    surroundings.record_whole(asker.db, command, args);
+                    combine(&parts, args, reply);
+                }
                 Err(error) => reply.error_bytes(&error.line()),
             }
             Attempt::Served

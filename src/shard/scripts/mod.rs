@@ -31,11 +31,14 @@ use super::execute::Surroundings;
 use super::message::Asker;
 use super::occupied::Desk;
 use super::router::Router;
-use crate::base::id::{ClientId, ShardId};
+use crate::base::id::{ClientId, DbIndex, ShardId};
 use crate::base::time::Now;
 use crate::command::exec::Manage;
+use crate::command::redo::{Redo, Scope};
+use crate::command::script_library::Restore;
 use crate::command::session::Queued;
-use crate::command::{Args, Attempt, Command, Exec, Session};
+use crate::command::{Args, Attempt, Command, Error, Exec, ScriptLibrary, Session};
+use crate::format::{dump, functions};
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
 
@@ -182,12 +185,40 @@ impl Scripts {
     }
 
     /// Runs a command that manages scripts and needs no keyspace.
-    pub fn manage(&mut self, run: Manage, args: Args<'_>, reply: &mut Reply) {
+    pub fn manage(&mut self, run: Manage, args: Args<'_>, redo: &mut Redo, reply: &mut Reply) {
         let mark = reply.len();
+        let version = self.registry.libraries_version();
         if let Err(error) = run(&mut self.programs, args, reply) {
             reply.truncate(mark);
             reply.error_bytes(&error.line());
         }
+        if redo.is_wanted() && version != self.registry.libraries_version() {
+            self.record_libraries(redo);
+        }
+    }
+
+    /// Makes the process know the libraries that [`Scripts::record_libraries`] has recorded in an earlier life of the server.
+    pub fn resume_libraries(registry: &Arc<Registry>, version: u64, payload: &[u8], now: Now) -> Result<(), Error> {
+        let mut codes = functions::read(dump::open(payload).map_err(|_| Error::Text("ERR damaged functions"))?);
+        let mut codes = std::iter::from_fn(|| codes.next())
+            .map(|code| code.map_err(|_| Error::Text("ERR Failed loading library payload")));
+        let mut scripts = Scripts::new(ShardId(0), registry.clone(), now);
+        scripts.programs.restore_libraries(&mut codes, Restore::Flush)?;
+        registry.resume_libraries(version);
+        Ok(())
+    }
+
+    /// Records the libraries as they are now.
+    #[cold]
+    pub fn record_libraries(&self, redo: &mut Redo) {
+        let (version, libraries) = self.registry.libraries();
+        let mut payload = Vec::new();
+        libraries
+            .iter()
+            .for_each(|library| functions::write(&library.code, &mut payload));
+        dump::seal(&mut payload);
+        let words: [&[u8]; 4] = [b"FUNCTION", b"RESTORE", &payload, b"FLUSH"];
+        redo.push(DbIndex(0), Scope::Libraries(version), words);
     }
 
     fn run_block(
@@ -280,7 +311,7 @@ impl Scripts {
         }
         let ran = match command.exec {
             Exec::Library(manage) => {
-                self.manage(manage, args, reply);
+                self.manage(manage, args, &mut around.effects.redo, reply);
                 Ok(Attempt::Served)
             }
             Exec::Script(program) => {

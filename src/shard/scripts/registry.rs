@@ -179,6 +179,11 @@ impl Registry {
         Ok(answer)
     }
 
+    /// Counts changes of the libraries on from `version`, which they had in an earlier life of the server.
+    pub fn resume_libraries(&self, version: u64) {
+        self.libraries_version.store(version, Ordering::Release);
+    }
+
     /// How many scripts are known, how many bytes their texts take, and how many were evicted.
     pub fn totals(&self) -> (usize, usize, u64) {
         let texts = self.texts();

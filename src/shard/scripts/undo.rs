@@ -5,6 +5,7 @@ use hashbrown::HashTable;
 use super::reverse::{self, Part, Pool};
 use crate::base::hash::table_hash;
 use crate::base::id::DbIndex;
+use crate::command::redo::Mark;
 use crate::command::spec::Positions;
 use crate::command::{Announcement, Args, Class, Command, Effects, Flags, Key, KeyFlags};
 use crate::keyspace::Keyspace;
@@ -18,6 +19,7 @@ struct Marks {
     announcements: usize,
     shown: usize,
     dirty: u64,
+    redo: Mark,
     hits: u64,
     misses: u64,
 }
@@ -66,6 +68,7 @@ impl Undo {
             announcements: effects.announcements.len(),
             shown: effects.shown.len(),
             dirty: effects.dirty,
+            redo: effects.redo.mark(),
             hits: effects.hits,
             misses: effects.misses,
         };
@@ -151,6 +154,7 @@ impl Undo {
             announcements,
             shown,
             dirty,
+            redo,
             hits,
             misses,
         } = self.marks;
@@ -165,6 +169,7 @@ impl Undo {
             at <= announcements || matches!(announcement, Announcement::Event(event) if event.class == Class::Expired)
         });
         effects.shown.truncate(shown);
+        effects.redo.take_back(redo);
         (effects.dirty, effects.hits, effects.misses) = (dirty, hits, misses);
         self.end();
     }

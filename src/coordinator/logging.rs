@@ -1,0 +1,198 @@
+//! What transactions have changed, for the logs of the shards whose keys it was; and the log of this core, as the runtime sees it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::node::Node;
+use super::transaction::{Tx, Work};
+use crate::base::id::{DbIndex, Origin, ShardId, TxId};
+use crate::base::time::Now;
+use crate::catalog;
+use crate::command::args::OwnedArgs;
+use crate::command::redo::{Record, Rewrite, Scope, records};
+use crate::command::{Error, Redo};
+use crate::format::frame::Shards;
+use crate::keyspace::Keyspace;
+use crate::protocol::reply::Resp;
+use crate::shard::log::{Commit, Logged, Parts, Position};
+use crate::shard::message::Asker;
+use crate::shard::scripts::Scripts;
+
+/// By shards, what to log there.
+pub(super) type Shares = Vec<(ShardId, Box<Logged>)>;
+
+impl Node {
+    /// The parts of a transaction's records for the shards whose keys they change; `confirm`: it is told when all are on disk.
+    pub(super) fn share_out(&mut self, tx: &mut Tx, confirm: bool) -> Shares {
+        let rewrites = tx.effects.redo.rewrite == Rewrite::Asked && self.begin_rewrite();
+        if tx.effects.redo.is_empty() && !rewrites {
+            return Shares::new();
+        }
+        let encoded = tx.effects.redo.take();
+        let mut parts: Vec<(ShardId, Redo)> = Vec::new();
+        for record in records(&encoded) {
+            let record = record.expect("what was recorded is encoded well");
+            match record.scope {
+                Scope::Key(_) => {
+                    let owner = record.key().map_or(self.shard.id, |key| self.router.shard(key));
+                    add(&mut parts, owner, &record);
+                }
+                Scope::Shard => self.all_shards().for_each(|shard| add(&mut parts, shard, &record)),
+                Scope::Libraries(_) => {
+                    let words = record.words.iter().copied();
+                    self.shard.effects.redo.push(record.db, record.scope, words);
+                }
+            }
+        }
+        if rewrites {
+            let untouched = self
+                .all_shards()
+                .filter(|shard| parts.iter().all(|(other, _)| other != shard));
+            let untouched: Vec<ShardId> = untouched.collect();
+            parts.extend(untouched.into_iter().map(|shard| (shard, Redo::default())));
+        }
+        let changed = parts.iter().filter(|(_, redo)| !redo.is_empty());
+        let shards: Shards = changed.map(|(shard, _)| *shard).collect();
+        let together = (shards.len() > 1).then(|| Arc::new(Parts::new(self.shared.next_logged(), shards)));
+        let now = self.shard.now.unix_ms();
+        let share = |(shard, mut redo): (ShardId, Redo)| {
+            let records = redo.take();
+            let changes = !records.is_empty();
+            let logged = Logged {
+                records,
+                now,
+                parts: together.clone().filter(|_| changes),
+                confirm: confirm && changes,
+                rewrites,
+            };
+            (shard, Box::new(logged))
+        };
+        parts.into_iter().map(share).collect()
+    }
+
+    /// Whether the log is to be begun anew now: it is not being so already.
+    fn begin_rewrite(&self) -> bool {
+        let progress = &self.shared.progress;
+        !progress.is_rewriting.swap(true, Ordering::AcqRel)
+    }
+
+    /// What a transaction must know of the log.
+    pub(super) fn prepare_redo(&self, tx: &mut Tx) {
+        let redo = &mut tx.effects.redo;
+        redo.set_wanted(self.shard.keeps_log());
+        if self.shared.progress.is_rewriting.load(Ordering::Acquire) {
+            redo.rewrite = Rewrite::UnderWay;
+        }
+    }
+
+    /// Begins the log anew when it has grown as much as the configuration has it; only one shard looks.
+    pub(super) fn rewrite_when_due(&mut self) {
+        let (config, progress) = (&self.shard.config, &self.shared.progress);
+        if self.shard.id != ShardId(0) || !self.shard.keeps_log() || config.auto_aof_rewrite_percentage == 0 {
+            return;
+        }
+        let bytes = progress.bytes.load(Ordering::Relaxed);
+        let base = progress.base_bytes.load(Ordering::Relaxed).max(1);
+        let growth = bytes.saturating_sub(base).saturating_mul(100) / base;
+        if bytes < config.auto_aof_rewrite_min_bytes
+            || growth < config.auto_aof_rewrite_percentage
+            || progress.is_rewriting.load(Ordering::Relaxed)
+            || std::mem::replace(&mut self.rewrite_is_asked, true)
+        {
+            return;
+        }
+        log::info!("Starting automatic rewriting of AOF on {growth}% growth");
+        let command = catalog::find_declared(b"BGREWRITEAOF").expect("the command is declared");
+        let args = Arc::new(OwnedArgs::from_words([&b"BGREWRITEAOF"[..]]));
+        let asker = Asker {
+            origin: Origin {
+                shard: self.shard.id,
+                ..Origin::default()
+            },
+            db: DbIndex(0),
+            resp: Resp::V2,
+            no_touch: false,
+            scripted: false,
+            tracks: false,
+        };
+        let stages = self.stages(None, Vec::new());
+        let tx = Tx::new(
+            self.shared.next_transaction(),
+            asker,
+            stages,
+            Work::Command { command, args },
+        );
+        self.ask_next(tx);
+    }
+
+    /// The next file of the log is there.
+    pub fn file_is_ready(&mut self) {
+        self.shard.file_is_ready();
+    }
+
+    /// The log has been begun anew, on all shards.
+    pub fn rewrite_is_over(&mut self) {
+        self.rewrite_is_asked = false;
+        self.shard.rewrite_is_over();
+    }
+
+    /// Begins with what the log has, and logs what changes from now on.
+    pub fn begin_with(&mut self, start: Start) {
+        self.shard.keep_log(start.keyspace, start.position);
+        if start.emits {
+            self.shard.emit_everything();
+        }
+    }
+
+    /// What is to be written to the log now; [`Node::committed`] follows, before there is more.
+    pub fn take_commit(&mut self) -> Option<Commit> {
+        self.shard.take_commit()
+    }
+
+    /// How many bytes wait to be written to the log.
+    pub fn uncommitted_bytes(&self) -> usize {
+        self.shard.uncommitted_bytes()
+    }
+
+    /// The commit taken last has been written, and is on disk if it had to be; `buffer` had its bytes.
+    pub fn committed(&mut self, buffer: Vec<u8>) {
+        self.shard.committed(buffer, &mut self.out);
+        self.pump();
+    }
+}
+
+/// With what a shard begins that keeps a log.
+pub struct Start {
+    /// What the log has.
+    pub keyspace: Box<Keyspace>,
+    /// Where its file goes on.
+    pub position: Position,
+    /// Whether all that it has is to be recorded in the file, which has nothing yet.
+    pub emits: bool,
+}
+
+fn add(parts: &mut Vec<(ShardId, Redo)>, shard: ShardId, record: &Record<'_>) {
+    let at = parts.iter().position(|(other, _)| *other == shard).unwrap_or_else(|| {
+        parts.push((shard, Redo::default()));
+        parts.len() - 1
+    });
+    let words = record.words.iter().copied();
+    parts[at].1.push(record.db, record.scope, words);
+}
+
+impl super::node::Shared {
+    /// A name for a transaction in the logs, which none has had that is in them.
+    fn next_logged(&self) -> TxId {
+        TxId(self.logged.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Functions that the log has; `state` is that of the registry when they were recorded.
+    pub fn restore_libraries(&self, state: u64, payload: &[u8]) -> Result<(), Error> {
+        Scripts::resume_libraries(&self.registry, state, payload, Now::default())
+    }
+
+    /// Transactions in the logs have names up to `last`.
+    pub fn begin_logged_after(&self, last: TxId) {
+        self.logged.store(last.0, Ordering::Relaxed);
+    }
+}
