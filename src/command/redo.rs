@@ -13,7 +13,7 @@ use crate::base::id::DbIndex;
 use crate::base::time::UnixMillis;
 use crate::config::Config;
 use crate::format::{self, dump};
-use crate::keyspace::{Entry, Keyspace};
+use crate::keyspace::{Entry, Keyspace, StringRef};
 
 /// What a record changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum Scope {
     Key(usize),
     /// Whole databases of the shard.
     Shard,
+    /// Nothing yet: its one word is a piece of records that are too long to be recorded at once.
+    Piece,
+    /// As `Piece`, the last one of these records.
+    LastPiece,
     /// The functions that the process knows, as their registry was in this state: the record with the greatest number says how they are.
     Libraries(u64),
 }
@@ -51,6 +55,8 @@ mod tag {
     pub const KEY: u64 = 0;
     pub const SHARD: u64 = 1;
     pub const LIBRARIES: u64 = 2;
+    pub const PIECE: u64 = 3;
+    pub const LAST_PIECE: u64 = 4;
 }
 
 /// The most memory that is kept for the next records, in bytes.
@@ -191,6 +197,8 @@ impl Redo {
                 write_number(at as u64, out);
             }
             Scope::Shard => write_number(tag::SHARD, out),
+            Scope::Piece => write_number(tag::PIECE, out),
+            Scope::LastPiece => write_number(tag::LAST_PIECE, out),
             Scope::Libraries(state) => {
                 write_number(tag::LIBRARIES, out);
                 write_number(state, out);
@@ -213,10 +221,27 @@ impl Redo {
     /// Adds a record that leaves this value at its key.
     pub fn push_entry(&mut self, db: DbIndex, entry: &Entry, now: UnixMillis, config: &Config) {
         let key = entry.key();
+        let expires_at = entry.expires_at().map_or(0, |at| at.0).to_string();
+        if let Some(string) = entry.as_string() {
+            let digits;
+            let value = match string {
+                StringRef::Bytes(bytes) => bytes,
+                StringRef::Int(number) => {
+                    digits = number.to_string();
+                    digits.as_bytes()
+                }
+            };
+            let words: [&[u8]; 5] = [b"SET", key, value, b"PXAT", expires_at.as_bytes()];
+            let words = if entry.expires_at().is_some() {
+                &words[..]
+            } else {
+                &words[..3]
+            };
+            return self.push(db, Scope::Key(1), words.iter().copied());
+        }
         let mut payload = Vec::new();
         format::write(entry, now, config, &mut payload);
         dump::seal(&mut payload);
-        let expires_at = entry.expires_at().map_or(0, |at| at.0).to_string();
         let words: [&[u8]; 6] = [b"RESTORE", key, expires_at.as_bytes(), &payload, b"REPLACE", b"ABSTTL"];
         self.push(db, Scope::Key(1), words);
     }
@@ -284,6 +309,8 @@ fn read_record<'a>(left: &mut &'a [u8]) -> Result<Record<'a>, Damaged> {
     let scope = match read_number(left)? {
         tag::KEY => Scope::Key(usize::try_from(read_number(left)?).map_err(|_| Damaged)?),
         tag::SHARD => Scope::Shard,
+        tag::PIECE => Scope::Piece,
+        tag::LAST_PIECE => Scope::LastPiece,
         tag::LIBRARIES => Scope::Libraries(read_number(left)?),
         _ => return Err(Damaged),
     };
@@ -322,7 +349,7 @@ impl Record<'_> {
     pub fn key(&self) -> Option<&[u8]> {
         match self.scope {
             Scope::Key(at) => self.words.get(at).copied(),
-            Scope::Shard | Scope::Libraries(_) => None,
+            Scope::Shard | Scope::Libraries(_) | Scope::Piece | Scope::LastPiece => None,
         }
     }
 
@@ -370,6 +397,8 @@ mod tests {
         prop_oneof![
             (0usize..3).prop_map(Scope::Key),
             Just(Scope::Shard),
+            Just(Scope::Piece),
+            Just(Scope::LastPiece),
             any::<u64>().prop_map(Scope::Libraries)
         ]
     }

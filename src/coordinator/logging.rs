@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::node::Node;
 use super::transaction::{Tx, Work};
-use crate::base::id::{DbIndex, Origin, ShardId, TxId};
+use crate::base::id::{ShardId, TxId};
 use crate::base::time::Now;
 use crate::catalog;
 use crate::command::args::OwnedArgs;
@@ -13,9 +13,7 @@ use crate::command::redo::{Record, Rewrite, Scope, records};
 use crate::command::{Error, Redo};
 use crate::format::frame::Shards;
 use crate::keyspace::Keyspace;
-use crate::protocol::reply::Resp;
 use crate::shard::log::{Commit, Logged, Parts, Position};
-use crate::shard::message::Asker;
 use crate::shard::scripts::Scripts;
 
 /// By shards, what to log there.
@@ -38,6 +36,7 @@ impl Node {
                     add(&mut parts, owner, &record);
                 }
                 Scope::Shard => self.all_shards().for_each(|shard| add(&mut parts, shard, &record)),
+                Scope::Piece | Scope::LastPiece => unreachable!("no transaction records pieces"),
                 Scope::Libraries(_) => {
                     let words = record.words.iter().copied();
                     self.shard.effects.redo.push(record.db, record.scope, words);
@@ -104,17 +103,7 @@ impl Node {
         log::info!("Starting automatic rewriting of AOF on {growth}% growth");
         let command = catalog::find_declared(b"BGREWRITEAOF").expect("the command is declared");
         let args = Arc::new(OwnedArgs::from_words([&b"BGREWRITEAOF"[..]]));
-        let asker = Asker {
-            origin: Origin {
-                shard: self.shard.id,
-                ..Origin::default()
-            },
-            db: DbIndex(0),
-            resp: Resp::V2,
-            no_touch: false,
-            scripted: false,
-            tracks: false,
-        };
+        let asker = self.asker_for_itself();
         let stages = self.stages(None, Vec::new());
         let tx = Tx::new(
             self.shared.next_transaction(),

@@ -13,6 +13,7 @@ mod gather;
 mod grouping;
 mod homecoming;
 mod inbox;
+mod inscribing;
 mod interim;
 mod logging;
 mod members;

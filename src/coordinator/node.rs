@@ -12,6 +12,7 @@ use super::connection::{Connection, Flow};
 use super::connections::Connections;
 use super::counters::{Counters, Pipelines};
 use super::directory::Directory;
+use super::inscribing::Inscribing;
 use super::interim::{Interim, Runtime, StandIn};
 use super::members::Members;
 use super::newcomers::Newcomers;
@@ -184,6 +185,7 @@ pub struct Node {
     pub(super) client_memory: ClientMemory,
     /// That the log be begun anew has been asked for, since it has grown.
     pub(super) rewrite_is_asked: bool,
+    pub(super) inscribing: Inscribing,
     pub(super) events: VecDeque<Event>,
     /// Blocked clients that were served: they have waited longest, so their replies leave before the reply of who woke them.
     pub(super) served: VecDeque<ConnId>,
@@ -262,6 +264,7 @@ impl Node {
             evict_due_us: None,
             client_memory: ClientMemory::default(),
             rewrite_is_asked: false,
+            inscribing: Inscribing::default(),
             events: VecDeque::new(),
             served: VecDeque::new(),
             resumable: VecDeque::new(),
@@ -427,7 +430,7 @@ impl Node {
             Some(self.cron_due_us),
             newcomers,
             self.shard.sync_deadline_us(),
-            self.shard.may_emit().then_some(self.shard.now.mono_us),
+            self.may_emit().then_some(self.shard.now.mono_us),
         ]
         .into_iter()
         .flatten()

@@ -183,7 +183,7 @@ impl Node {
         let unit = match &tx.work {
             Work::Command { command, args } => Unit::Command(command, args.as_args()),
             Work::Block { queue, .. } => Unit::Block(queue),
-            Work::Series(_) => unreachable!("the commands of a series know their keys"),
+            Work::Series(_) | Work::Inscription { .. } => unreachable!("such work knows its keys"),
         };
         self.underway.running().set(Some(tx.id));
         let shard = &mut self.shard;

@@ -19,7 +19,7 @@ const EXPIRED_PER_CYCLE_MAX: usize = 500;
 impl Node {
     pub(super) fn run_timers(&mut self) {
         let now_us = self.shard.now.mono_us;
-        self.shard.emit();
+        self.emit();
         while let Some(&(deadline, id)) = self.deadlines.first()
             && deadline <= now_us
         {

@@ -43,6 +43,10 @@ pub(super) enum Work {
     },
     /// Commands that came one after the other, without MULTI.
     Series(Members),
+    /// Recording the large value at this key in a log that is begun anew.
+    Inscription {
+        key: Box<[u8]>,
+    },
 }
 
 /// What is here.
@@ -110,6 +114,7 @@ impl Work {
                 .iter()
                 .for_each(|Queued { command, args }| keys.extend(crate::shard::keys_of(command, args.as_args()))),
             Work::Series(members) => keys.extend(members.keys()),
+            Work::Inscription { key } => keys.push(key.clone()),
         }
     }
 
@@ -120,7 +125,7 @@ impl Work {
                 Exec::Blocking { timed_out, .. } => Some(timed_out),
                 _ => None,
             },
-            Work::Block { .. } | Work::Series(_) => None,
+            Work::Block { .. } | Work::Series(_) | Work::Inscription { .. } => None,
         }
     }
 
@@ -129,7 +134,7 @@ impl Work {
         match self {
             Work::Command { command, .. } => command.roams(),
             Work::Block { queue, .. } => queue.iter().any(|queued| queued.command.roams()),
-            Work::Series(_) => false,
+            Work::Series(_) | Work::Inscription { .. } => false,
         }
     }
 }
@@ -288,6 +293,9 @@ impl Node {
             .transactions()
             .remove(&granted.tx)
             .expect("only what was asked for is granted");
+        if let Work::Inscription { key } = tx.work {
+            return self.begin_inscription(tx.id, key, granted);
+        }
         match granted.parcel {
             Parcel::Refused => return self.retry(tx),
             Parcel::Occupied(error) => return self.break_off(tx, granted.watched, &error),
@@ -355,6 +363,7 @@ impl Node {
                 let members = std::mem::take(members);
                 self.run_series(tx, members);
             }
+            Work::Inscription { .. } => unreachable!("what is lent for the log is not unpacked"),
             Work::Block { queue, .. } if tx.unchanged => {
                 if !tx.is_single {
                     tx.reply.array(queue.len());

@@ -51,6 +51,8 @@ pub struct Replay<'c> {
     reply: Reply,
     bytes: Vec<u8>,
     spans: Vec<Span>,
+    /// Pieces of records that are too long for one.
+    pieces: Vec<u8>,
     /// The functions that were met last.
     pub libraries: Libraries,
 }
@@ -66,14 +68,31 @@ impl<'c> Replay<'c> {
             reply: Reply::new(Vec::new(), Resp::V2),
             bytes: Vec::new(),
             spans: Vec::new(),
+            pieces: Vec::new(),
             libraries: Libraries::default(),
         }
     }
 
     /// Runs the records of a frame over the keyspace of their shard.
     pub fn run(&mut self, space: &mut Keyspace, frame: &Frame<'_>) -> Result<(), ReplayError> {
-        for record in records(frame.records) {
-            self.run_one(space, &record?, frame.head.now)?;
+        self.run_all(space, frame.records, frame.head.now)
+    }
+
+    fn run_all(&mut self, space: &mut Keyspace, encoded: &[u8], now: UnixMillis) -> Result<(), ReplayError> {
+        for record in records(encoded) {
+            let record = record?;
+            if !matches!(record.scope, Scope::Piece | Scope::LastPiece) {
+                self.run_one(space, &record, now)?;
+                continue;
+            }
+            record
+                .words
+                .iter()
+                .for_each(|piece| self.pieces.extend_from_slice(piece));
+            if record.scope == Scope::LastPiece {
+                let whole = std::mem::take(&mut self.pieces);
+                self.run_all(space, &whole, now)?;
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::coordinator::{ConnId, Event, Lane, Moved, Node, Peer, Runtime};
+use crate::shard::emission::{Inscribed, Inscription};
 use crate::shard::log::Commit;
 use crate::shard::message::Batch;
 
@@ -81,6 +82,12 @@ pub trait Machine: Sized + 'static {
     }
     /// The commit has been written, and is on disk if it had to be; `buffer` had its bytes.
     fn committed(&mut self, _buffer: Vec<u8>) {}
+    /// A large value to be recorded by another thread; [`Machine::inscribed`] follows.
+    fn take_inscription(&mut self) -> Option<Inscription> {
+        None
+    }
+    /// A large value has been recorded.
+    fn inscribed(&mut self, _inscribed: Inscribed) {}
     /// The next file of the log is there.
     fn file_is_ready(&mut self) {}
     /// The log has been begun anew.
@@ -190,6 +197,14 @@ impl Machine for Node {
 
     fn committed(&mut self, buffer: Vec<u8>) {
         Node::committed(self, buffer);
+    }
+
+    fn take_inscription(&mut self) -> Option<Inscription> {
+        Node::take_inscription(self)
+    }
+
+    fn inscribed(&mut self, inscribed: Inscribed) {
+        Node::inscribed(self, inscribed);
     }
 
     fn file_is_ready(&mut self) {

@@ -1,45 +1,110 @@
 //! A log begun anew: while the shard serves, all its values are recorded in the new file, a few in each pass, among the changes. Nothing is copied
-//! and nothing forks.
+//! and nothing forks. A large value is lent for that, as to a transaction, so that nobody but who wants it waits until it is written.
 //!
 //! A change of a value that is still to come is recorded as any other. Run again without the value it comes to something else, which the value
 //! replaces when it comes; that a key is gone is always recorded as that. So what is there at the end is what was there.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
 use super::message::Lent;
 use super::state::Shard;
-use crate::base::id::DbIndex;
-use crate::command::redo::Rewrite;
+use crate::base::id::{DbIndex, TxId};
+use crate::base::time::UnixMillis;
+use crate::command::Redo;
+use crate::command::redo::{Rewrite, Scope};
+use crate::config::Config;
 
 /// How many entries are looked at in one step, and how many bytes a pass records at least before it goes on with other work.
 const ENTRIES_PER_STEP: usize = 16;
-const BYTES_PER_PASS: usize = 32 << 10;
+const BYTES_PER_PASS: usize = 8 << 10;
 /// While so much waits to be written, nothing is added.
 const BACKLOG_BYTES: usize = 1 << 20;
+/// Values that take more are lent and written by pieces of so many bytes.
+const LARGE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 128 << 10;
 
 /// How far the values are recorded.
 #[derive(Debug, Default)]
 pub(super) struct Emission {
     db: u32,
     cursor: u64,
-    /// All are.
-    is_done: bool,
+    /// All entries have been looked at.
+    is_scanned: bool,
+    /// Keys of large values that are still to come.
+    large: VecDeque<Box<[u8]>>,
+    /// One of them is lent.
+    is_lent: bool,
 }
 
 impl Emission {
     /// Whether all values are recorded.
     pub fn is_done(&self) -> bool {
-        self.is_done
+        self.is_scanned && self.large.is_empty() && !self.is_lent
+    }
+}
+
+/// A large value, to be recorded by who has time for that.
+pub struct Inscription {
+    /// The transaction to which it is lent.
+    pub tx: TxId,
+    /// Its key, with what is there.
+    pub lent: Vec<Lent>,
+    /// The clock.
+    pub now: UnixMillis,
+    /// The limits of the format.
+    pub config: Config,
+}
+
+/// A large value, and its records.
+pub struct Inscribed {
+    tx: TxId,
+    lent: Vec<Lent>,
+    records: Vec<u8>,
+    /// How much of them is in the log.
+    logged: usize,
+}
+
+impl Inscription {
+    /// Records the value; takes as long as that takes.
+    pub fn inscribe(self) -> Inscribed {
+        let mut redo = Redo::default();
+        for (db, entry) in self.lent.iter().flat_map(|lent| &lent.entries) {
+            redo.push_entry(*db, entry, self.now, &self.config);
+        }
+        Inscribed {
+            tx: self.tx,
+            lent: self.lent,
+            records: redo.take(),
+            logged: 0,
+        }
+    }
+}
+
+impl Inscribed {
+    /// The transaction that is over, and what goes home.
+    pub fn into_lent(self) -> (TxId, Vec<Lent>) {
+        (self.tx, self.lent)
     }
 }
 
 impl Shard {
     /// Whether there are values to record.
-    pub fn is_emitting(&self) -> bool {
-        let emission = self.log.emission.as_ref();
-        emission.is_some_and(|emission| !emission.is_done) && self.keyspace.is_some()
+    fn is_emitting(&self) -> bool {
+        self.log.emission.is_some() && self.keyspace.is_some()
+    }
+
+    /// Whether more can be recorded now.
+    pub fn may_record(&self) -> bool {
+        self.uncommitted_bytes() <= BACKLOG_BYTES
+    }
+
+    /// Whether [`Shard::emit`] has something to do.
+    pub fn may_emit(&self) -> bool {
+        let waits = |emission: &Emission| !emission.is_scanned || !emission.large.is_empty() && !emission.is_lent;
+        self.is_emitting() && self.may_record() && self.log.emission.as_ref().is_some_and(waits)
     }
 
     /// From now on the log goes to a new file, which will have all there is.
@@ -50,46 +115,46 @@ impl Shard {
         self.emit_everything();
     }
 
-    /// The databases are not what they were: begins with the first one again.
-    pub(super) fn emit_all_again(&mut self) {
-        if let Some(emission) = &mut self.log.emission {
-            *emission = Emission::default();
-        }
-    }
-
-    /// Whether some can be recorded now.
-    pub fn may_emit(&self) -> bool {
-        self.is_emitting() && self.uncommitted_bytes() <= BACKLOG_BYTES
-    }
-
     /// All values are to be recorded in the file, which has nothing yet.
     pub fn emit_everything(&mut self) {
         self.effects.redo.rewrite = Rewrite::UnderWay;
         self.log.emission = Some(Emission::default());
     }
 
-    /// Records some of the values that are to be recorded.
-    pub fn emit(&mut self) {
+    /// The databases are not what they were: begins with the first one again.
+    pub(super) fn emit_all_again(&mut self) {
+        if let Some(emission) = &mut self.log.emission {
+            (emission.db, emission.cursor, emission.is_scanned) = (0, 0, false);
+        }
+    }
+
+    /// Records some of the values that are to be recorded. Answers the key of a large one, which is to be lent and recorded by itself.
+    pub fn emit(&mut self) -> Option<Box<[u8]>> {
         if !self.may_emit() {
-            return;
+            return None;
         }
         let (Some(space), Some(emission)) = (self.keyspace.as_deref(), &mut self.log.emission) else {
-            return;
+            return None;
         };
         let (redo, now, config) = (&mut self.effects.redo, self.now.unix_ms(), &self.config);
         let before = redo.len();
         let mut keys = SmallVec::<[Box<[u8]>; ENTRIES_PER_STEP]>::new();
-        while redo.len() < before + BYTES_PER_PASS {
+        while !emission.is_scanned && redo.len() < before + BYTES_PER_PASS {
             let db = DbIndex(emission.db);
             if db.index() >= space.databases() {
-                emission.is_done = true;
+                emission.is_scanned = true;
                 if self.id.0 == 0 {
                     self.scripts.record_libraries(redo);
                 }
-                return;
+                break;
             }
+            let large = &mut emission.large;
             emission.cursor = space.db(db).scan(emission.cursor, ENTRIES_PER_STEP, &mut |entry| {
-                keys.push(entry.key().into());
+                if entry.heap_bytes() > LARGE_BYTES {
+                    large.push_back(entry.key().into());
+                } else {
+                    keys.push(entry.key().into());
+                }
             });
             for key in keys.drain(..) {
                 redo.push_state(space, db, &key, now, config);
@@ -98,18 +163,47 @@ impl Shard {
                 emission.db += 1;
             }
         }
+        let large = (!emission.is_lent).then(|| emission.large.pop_front()).flatten();
+        emission.is_lent |= large.is_some();
+        large
     }
 
     /// Records values that leave for a transaction: the search may pass their places while they are away.
     pub(super) fn emit_lent(&mut self, keys: &[Lent]) {
-        if !self.is_emitting() {
-            return;
-        }
+        let Some(emission) = &mut self.log.emission else { return };
         let (now, config) = (self.now.unix_ms(), &self.config);
         for lent in keys {
             for (db, entry) in &lent.entries {
-                self.effects.redo.push_entry(*db, entry, now, config);
+                if entry.heap_bytes() <= LARGE_BYTES {
+                    self.effects.redo.push_entry(*db, entry, now, config);
+                } else if !emission.is_lent {
+                    emission.large.push_back(lent.key.clone());
+                }
             }
         }
+    }
+
+    /// A large value could not be lent: it is tried again later.
+    pub fn emit_later(&mut self, key: Box<[u8]>) {
+        if let Some(emission) = &mut self.log.emission {
+            emission.is_lent = false;
+            emission.large.push_back(key);
+        }
+    }
+
+    /// Logs the next piece of a large value, while nobody else has it; whether it was the last one.
+    pub fn log_piece(&mut self, inscribed: &mut Inscribed) -> bool {
+        let left = &inscribed.records[inscribed.logged..];
+        let (piece, rest) = left.split_at(left.len().min(PIECE_BYTES));
+        let is_last = rest.is_empty();
+        let scope = if is_last { Scope::LastPiece } else { Scope::Piece };
+        if !inscribed.records.is_empty() {
+            self.effects.redo.push(DbIndex(0), scope, [piece]);
+        }
+        inscribed.logged += piece.len();
+        if is_last && let Some(emission) = &mut self.log.emission {
+            emission.is_lent = false;
+        }
+        is_last
     }
 }

@@ -1,7 +1,7 @@
 //! One core's part of the keyspace as a state machine: requests in, replies out; knows no connection's bytes, no thread, no clock.
 
 mod answers;
-mod emission;
+pub mod emission;
 pub mod execute;
 mod expiry;
 mod groups;

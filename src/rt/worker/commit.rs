@@ -7,8 +7,10 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use io_uring::opcode;
 use io_uring::types::{Fd, FsyncFlags};
 
@@ -16,6 +18,7 @@ use super::Worker;
 use crate::rt::machine::Machine;
 use crate::rt::rewrites::Rewrites;
 use crate::rt::token::{Op, Token};
+use crate::shard::emission::Inscribed;
 use crate::shard::log::{Commit, Milestone};
 
 /// A write's length is 32 bits wide, and the kernel's result signed.
@@ -41,6 +44,8 @@ pub struct Journal {
     generation: u64,
     over: u64,
     under_way: Option<(Commit, Stage)>,
+    /// Large values that other threads have recorded.
+    inscribed: (Sender<Inscribed>, Receiver<Inscribed>),
 }
 
 impl Journal {
@@ -53,6 +58,7 @@ impl Journal {
             generation,
             over,
             under_way: None,
+            inscribed: unbounded(),
         }
     }
 }
@@ -65,6 +71,7 @@ impl<M: Machine> Worker<M> {
         }
         self.end_commit();
         self.look_at_rewrites()?;
+        self.inscribe()?;
         self.begin_commit()?;
         while self.machine.uncommitted_bytes() > BACKLOG_BYTES_MAX {
             if self.journal.as_ref().is_none_or(|journal| journal.under_way.is_none()) {
@@ -74,6 +81,37 @@ impl<M: Machine> Worker<M> {
             self.wait_for_commit()?;
             self.end_commit();
             self.begin_commit()?;
+        }
+        Ok(())
+    }
+
+    /// Lets another thread record a large value, and tells the machine of those that are.
+    fn inscribe(&mut self) -> io::Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        while let Ok(inscribed) = journal.inscribed.1.try_recv() {
+            self.again = true;
+            self.machine.inscribed(inscribed);
+        }
+        let Some(inscription) = self.machine.take_inscription() else {
+            return Ok(());
+        };
+        let (sender, mesh, own) = (journal.inscribed.0.clone(), Arc::clone(&self.mesh), self.id);
+        let inscription = Arc::new(Mutex::new(Some(inscription)));
+        let work = {
+            let inscription = Arc::clone(&inscription);
+            move || {
+                let inscription = inscription.lock().ok().and_then(|mut left| left.take());
+                if let Some(inscription) = inscription {
+                    // Nobody receives when the loop has ended.
+                    let _gone = sender.send(inscription.inscribe());
+                    mesh.door(own).bell().ring();
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("log-large".to_owned());
+        if let Err(error) = thread.spawn(work.clone()) {
+            log::warn!("No thread to record a large value, so its shard does it: {error}");
+            work();
         }
         Ok(())
     }
