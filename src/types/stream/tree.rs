@@ -1,9 +1,13 @@
 //! An ordered map from ids to values: a B+tree whose branches know a summary of what is below them, so that a search can pass over whole branches.
 //! Knows neither entries nor groups.
 
+mod ids;
+mod leaf;
 mod least;
 
 use std::ops::ControlFlow;
+
+use leaf::Leaf;
 
 use super::id::StreamId;
 use crate::base::debris::Pile;
@@ -36,7 +40,7 @@ pub struct Tree<T: Item> {
 
 #[derive(Clone, Debug)]
 enum Link<T: Item> {
-    Leaf(Vec<(StreamId, T)>),
+    Leaf(Leaf<T>),
     Branch(Pile<Vec<Child<T>>>),
 }
 
@@ -64,7 +68,7 @@ impl<T: Item + Clone> Clone for Tree<T> {
 impl<T: Item> Default for Tree<T> {
     fn default() -> Self {
         Tree {
-            root: Link::Leaf(Vec::new()),
+            root: Link::Leaf(Leaf::default()),
             len: 0,
             heap_bytes: 0,
         }
@@ -88,10 +92,7 @@ impl<T: Item> Tree<T> {
         loop {
             match link {
                 Link::Branch(children) => link = &children[place(children, id)].link,
-                Link::Leaf(items) => {
-                    let at = items.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-                    return Some(&items[at].1);
-                }
+                Link::Leaf(leaf) => return leaf.get(id),
             }
         }
     }
@@ -102,7 +103,7 @@ impl<T: Item> Tree<T> {
         loop {
             match link {
                 Link::Branch(children) => link = &children.first()?.link,
-                Link::Leaf(items) => return items.first().map(|(id, item)| (*id, item)),
+                Link::Leaf(leaf) => return leaf.first(),
             }
         }
     }
@@ -113,7 +114,7 @@ impl<T: Item> Tree<T> {
         loop {
             match link {
                 Link::Branch(children) => link = &children.last()?.link,
-                Link::Leaf(items) => return items.last().map(|(id, item)| (*id, item)),
+                Link::Leaf(leaf) => return leaf.last(),
             }
         }
     }
@@ -123,7 +124,7 @@ impl<T: Item> Tree<T> {
         let mut grown = Grown::default();
         let replaced = self.root.insert(id, item, &mut grown);
         if let Some(right) = grown.split {
-            let left = std::mem::replace(&mut self.root, Link::Leaf(Vec::new()));
+            let left = std::mem::replace(&mut self.root, Link::Leaf(Leaf::default()));
             let left = left.into_child().expect("what was split holds items");
             let mut children = Vec::with_capacity(FANOUT);
             children.extend([left, *right]);
@@ -147,11 +148,8 @@ impl<T: Item> Tree<T> {
             self.root = only.link;
         }
         if self.len == 1 {
-            let Link::Leaf(items) = &mut self.root else {
-                unreachable!("an empty tree is a leaf")
-            };
-            freed += bytes_of(items) as isize;
-            *items = Vec::new();
+            freed += self.root.own_bytes() as isize;
+            self.root = Link::Leaf(Leaf::default());
         }
         self.heap_bytes = self.heap_bytes.wrapping_add_signed(-freed);
         self.len -= 1;
@@ -226,11 +224,9 @@ fn bytes_of<V>(items: &Vec<V>) -> usize {
 }
 
 /// Puts `item` at `at`; the right half, when there was no room. At the end nothing moves, so that what grows there stays full.
-fn put<V>(items: &mut Vec<V>, at: usize, item: V, bytes: &mut isize) -> Option<Vec<V>> {
-    let before = bytes_of(items) as isize;
+fn put<V>(items: &mut Vec<V>, at: usize, item: V) -> Option<Vec<V>> {
     if items.len() < FANOUT {
         items.insert(at, item);
-        *bytes += bytes_of(items) as isize - before;
         return None;
     }
     let mut right = Vec::with_capacity(FANOUT);
@@ -245,28 +241,27 @@ fn put<V>(items: &mut Vec<V>, at: usize, item: V, bytes: &mut isize) -> Option<V
         };
         half.insert(at, item);
     }
-    *bytes += bytes_of(items) as isize - before + bytes_of(&right) as isize;
     Some(right)
 }
 
 impl<T: Item> Link<T> {
     fn len(&self) -> usize {
         match self {
-            Link::Leaf(items) => items.len(),
+            Link::Leaf(leaf) => leaf.len(),
             Link::Branch(children) => children.len(),
         }
     }
 
     fn summary(&self) -> Option<T::Summary> {
         match self {
-            Link::Leaf(items) => items.iter().map(|(_, item)| item.summary()).reduce(T::join),
+            Link::Leaf(leaf) => leaf.items().iter().map(T::summary).reduce(T::join),
             Link::Branch(children) => children.iter().map(|child| child.summary).reduce(T::join),
         }
     }
 
     fn first(&self) -> Option<StreamId> {
         match self {
-            Link::Leaf(items) => items.first().map(|(id, _)| *id),
+            Link::Leaf(leaf) => leaf.first().map(|(id, _)| id),
             Link::Branch(children) => children.first().map(|child| child.first),
         }
     }
@@ -281,16 +276,15 @@ impl<T: Item> Link<T> {
 
     fn insert(&mut self, id: StreamId, item: T, grown: &mut Grown<T>) -> Option<T> {
         let right = match self {
-            Link::Leaf(items) => {
-                let at = match items.last() {
-                    Some((last, _)) if *last >= id => items.binary_search_by_key(&id, |(id, _)| *id),
-                    _ => Err(items.len()),
-                };
-                match at {
-                    Ok(at) => return Some(std::mem::replace(&mut items[at].1, item)),
-                    Err(at) => Link::Leaf(put(items, at, (id, item), &mut grown.bytes)?),
+            Link::Leaf(leaf) => match leaf.find(id) {
+                Ok(at) => return Some(std::mem::replace(leaf.item_mut(at), item)),
+                Err(at) => {
+                    let before = leaf.bytes() as isize;
+                    let right = leaf.put(at, id, item).map(Link::Leaf);
+                    grown.bytes += leaf.bytes() as isize - before;
+                    right?
                 }
-            }
+            },
             Link::Branch(children) => {
                 let at = place(children, id);
                 let child = &mut children[at];
@@ -304,19 +298,20 @@ impl<T: Item> Link<T> {
                     child.summary = child.link.summary().expect("an item was just stored");
                 }
                 let Some(right) = split else { return replaced };
-                Link::Branch(put(children, at + 1, *right, &mut grown.bytes)?.into())
+                let before = bytes_of(children) as isize;
+                let right = put(children, at + 1, *right).map(|right| Link::Branch(right.into()));
+                grown.bytes += bytes_of(children) as isize - before;
+                right?
             }
         };
+        grown.bytes += right.own_bytes() as isize;
         grown.split = right.into_child().map(Box::new);
         None
     }
 
     fn remove(&mut self, id: StreamId, freed: &mut isize) -> Option<T> {
         match self {
-            Link::Leaf(items) => {
-                let at = items.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-                Some(items.remove(at).1)
-            }
+            Link::Leaf(leaf) => leaf.remove(id),
             Link::Branch(children) => {
                 let at = place(children, id);
                 let child = &mut children[at];
@@ -338,7 +333,7 @@ impl<T: Item> Link<T> {
 
     fn own_bytes(&self) -> usize {
         match self {
-            Link::Leaf(items) => bytes_of(items),
+            Link::Leaf(leaf) => leaf.bytes(),
             Link::Branch(children) => bytes_of(children),
         }
     }
@@ -353,10 +348,7 @@ impl<T: Item> Link<T> {
 
     fn update<R>(&mut self, id: StreamId, change: impl FnOnce(&mut T) -> R) -> Option<R> {
         match self {
-            Link::Leaf(items) => {
-                let at = items.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-                Some(change(&mut items[at].1))
-            }
+            Link::Leaf(leaf) => leaf.get_mut(id).map(change),
             Link::Branch(children) => {
                 let at = place(children, id);
                 let child = &mut children[at];
@@ -374,10 +366,10 @@ impl<T: Item> Link<T> {
         visit: &mut dyn FnMut(StreamId, &'t T) -> Flow,
     ) -> Flow {
         match self {
-            Link::Leaf(items) => {
-                let start = items.partition_point(|(id, _)| *id < from);
-                let mut entered = items[start..].iter().filter(|(_, item)| enters(item.summary()));
-                entered.try_for_each(|(id, item)| visit(*id, item))
+            Link::Leaf(leaf) => {
+                let behind = leaf.pairs(leaf.count_before(from)..leaf.len());
+                let mut entered = behind.filter(|(_, item)| enters(item.summary()));
+                entered.try_for_each(|(id, item)| visit(id, item))
             }
             Link::Branch(children) => {
                 let mut entered = children[place(children, from)..]
@@ -390,9 +382,9 @@ impl<T: Item> Link<T> {
 
     fn walk_back<'t>(&'t self, from: StreamId, visit: &mut dyn FnMut(StreamId, &'t T) -> Flow) -> Flow {
         match self {
-            Link::Leaf(items) => {
-                let end = items.partition_point(|(id, _)| *id <= from);
-                items[..end].iter().rev().try_for_each(|(id, item)| visit(*id, item))
+            Link::Leaf(leaf) => {
+                let mut before = leaf.pairs(0..leaf.count_to(from)).rev();
+                before.try_for_each(|(id, item)| visit(id, item))
             }
             Link::Branch(children) => {
                 let end = children.partition_point(|child| child.first <= from);
@@ -404,9 +396,9 @@ impl<T: Item> Link<T> {
 
     fn summary_after(&self, id: StreamId) -> Option<T::Summary> {
         match self {
-            Link::Leaf(items) => {
-                let start = items.partition_point(|(other, _)| *other <= id);
-                items[start..].iter().map(|(_, item)| item.summary()).reduce(T::join)
+            Link::Leaf(leaf) => {
+                let behind = leaf.items()[leaf.count_to(id)..].iter();
+                behind.map(T::summary).reduce(T::join)
             }
             Link::Branch(children) => {
                 let at = place(children, id);
@@ -421,9 +413,11 @@ impl<T: Item> Link<T> {
     fn check(&self, ids: &mut Vec<StreamId>, bytes: &mut usize) -> Option<T::Summary> {
         *bytes += self.own_bytes();
         match self {
-            Link::Leaf(items) => {
-                ids.extend(items.iter().map(|(id, _)| *id));
-                items.iter().map(|(_, item)| item.summary()).reduce(T::join)
+            Link::Leaf(leaf) => {
+                assert!(leaf.len() <= FANOUT);
+                leaf.check();
+                ids.extend(leaf.pairs(0..leaf.len()).map(|(id, _)| id));
+                self.summary()
             }
             Link::Branch(children) => {
                 assert!(children.len() <= FANOUT && !children.is_empty());
@@ -457,7 +451,7 @@ fn merge<T: Item>(children: &mut Vec<Child<T>>, at: usize, freed: &mut isize) {
     let before = children[left].link.own_bytes() + right.link.own_bytes();
     let child = &mut children[left];
     match (&mut child.link, right.link) {
-        (Link::Leaf(items), Link::Leaf(more)) => items.extend(more),
+        (Link::Leaf(leaf), Link::Leaf(more)) => leaf.append(more),
         (Link::Branch(items), Link::Branch(mut more)) => items.append(&mut more),
         _ => unreachable!("all leaves are equally deep"),
     }

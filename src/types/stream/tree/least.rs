@@ -72,8 +72,8 @@ fn push_below<'t, T: Item<Summary: Ord>>(
         Link::Branch(children) => children
             .iter()
             .for_each(|child| push(child.summary, child.first, What::Below(&child.link))),
-        Link::Leaf(items) => items
-            .iter()
-            .for_each(|(id, item)| push(item.summary(), *id, What::Item(item))),
+        Link::Leaf(leaf) => leaf
+            .pairs(0..leaf.len())
+            .for_each(|(id, item)| push(item.summary(), id, What::Item(item))),
     }
 }
