@@ -11,6 +11,7 @@ pub mod format;
 pub mod keyspace;
 pub mod persist;
 pub mod protocol;
+pub mod replication;
 pub mod rt;
 pub mod script;
 pub mod server;

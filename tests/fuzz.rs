@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use corelane::base::rng::Rng;
 
+#[path = "fuzz/files.rs"]
+mod files;
 #[path = "fuzz/mutate.rs"]
 mod mutate;
 #[path = "fuzz/payloads.rs"]
@@ -28,7 +30,7 @@ struct Target {
     run: fn(&[u8]),
 }
 
-const TARGETS: &[Target] = &[payloads::TARGET, requests::TARGET, words::TARGET];
+const TARGETS: &[Target] = &[files::TARGET, payloads::TARGET, requests::TARGET, words::TARGET];
 
 /// Longest input, in bytes.
 const INPUT_MAX: usize = 4096;

@@ -100,11 +100,11 @@ pub fn find(name: &[u8]) -> Option<&'static Command> {
     index().get(&*upper).copied()
 }
 
-/// The command that Valkey calls `name`, whatever it is called here.
+/// The command that is declared as `name`, ASCII case ignored, whatever it has been renamed to; O(1).
 pub fn find_declared(name: &[u8]) -> Option<&'static Command> {
     static DECLARED: OnceLock<Index> = OnceLock::new();
     let declared = DECLARED.get_or_init(|| index_with(&[]).expect("without renames nothing is unknown"));
-    declared.get(name).copied()
+    declared.get(&*name.to_ascii_uppercase()).copied()
 }
 
 /// The subcommand of `container` called `name`, ASCII case ignored.

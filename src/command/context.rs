@@ -26,6 +26,18 @@ pub struct Caller {
     pub scripted: bool,
 }
 
+/// What becomes of a key whose time has come when a command meets it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expiring {
+    /// It is removed.
+    #[default]
+    Removed,
+    /// It is not seen, but stays: on a replica only the primary removes it.
+    Hidden,
+    /// It is there like any other: the primary, whose command this is, has seen it.
+    Seen,
+}
+
 /// One run of one command.
 pub struct Context<'a> {
     /// The keys it may touch: those it names, in every database.
@@ -110,6 +122,8 @@ pub struct Keys<'a> {
     pub accesses: Accesses,
     /// Whether digits that are stored stay text, as the words of a script do in Valkey.
     pub keeps_digits: bool,
+    /// What becomes of what has expired.
+    pub expiring: Expiring,
 }
 
 macro_rules! typed {
@@ -143,18 +157,28 @@ impl Keys<'_> {
         self.now.unix_ms()
     }
 
+    /// What expires at this point in time or before it has expired.
+    pub fn horizon(&self) -> UnixMillis {
+        match self.expiring {
+            Expiring::Seen => UnixMillis(i64::MIN),
+            _ => self.now_ms(),
+        }
+    }
+
     fn selected(&mut self) -> &mut Db {
         self.space.db_mut(self.db)
     }
 
-    /// Where the entry at `key` is, or the hash under which it is missing; an expired one is removed first. One probe.
+    /// Where the entry at `key` is, or the hash under which it is missing; an expired one is removed first, unless it is only hidden. One probe.
     fn find(&mut self, key: &[u8]) -> Result<Place, u64> {
         let hash = table_hash(key);
         let db = self.space.db_mut(self.db);
         let place = db.find(hash, key).ok_or(hash)?;
         match db.at(place).expires_at() {
-            Some(at) if at <= self.now_ms() => {
-                self.expire(place);
+            Some(at) if at <= self.horizon() => {
+                if self.expiring == Expiring::Removed {
+                    self.expire(place);
+                }
                 Err(hash)
             }
             _ => Ok(place),
@@ -491,6 +515,7 @@ mod tests {
             effects: &mut effects,
             accesses: Accesses::new(None, UnixMillis(now_ms), Rng::new(1)),
             keeps_digits: false,
+            expiring: Expiring::Removed,
         });
         effects
     }

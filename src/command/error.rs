@@ -69,6 +69,12 @@ pub enum Error {
     ExecAbort,
     /// The memory limit is reached and nothing can be evicted.
     OutOfMemory,
+    /// A write on a replica that refuses its clients' writes.
+    ReadOnlyReplica,
+    /// A replica without link to its primary that must not answer from what it has.
+    PrimaryDown,
+    /// The data of a primary is on its way.
+    Loading,
     /// A text that one command alone can answer, with its code (`ERR ...`).
     Text(&'static str),
     /// As [`Error::Text`], composed at run time.
@@ -148,6 +154,9 @@ impl Error {
             Error::DiscardWithoutMulti => "ERR DISCARD without MULTI",
             Error::ExecAbort => "EXECABORT Transaction discarded because of previous errors.",
             Error::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
+            Error::ReadOnlyReplica => "READONLY You can't write against a read only replica.",
+            Error::PrimaryDown => "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            Error::Loading => "LOADING Valkey is loading the dataset in memory",
             Error::Text(text) => text,
             composed => return composed.composed_line().into(),
         };

@@ -1,5 +1,6 @@
 //! What a command that runs on every shard sees there: sessions, configuration and counters, not the transport.
 
+use super::primary::PrimaryLink;
 use super::session::Session;
 use crate::base::id::{ClientId, ShardId};
 use crate::base::time::Now;
@@ -53,6 +54,8 @@ pub enum Unblock {
     Timeout,
     /// With an UNBLOCKED error.
     Error,
+    /// With an error that tells where to ask, or that the server has turned replica, after which the connection ends.
+    Turned,
 }
 
 /// One shard's connections, configuration and counters, as [`super::Exec::Everywhere`] commands see them.
@@ -83,6 +86,8 @@ pub trait Local {
     fn counters(&self, out: &mut Vec<(&'static str, i64)>);
     /// What the runtime knows of the process, by INFO field name, into `out`; the same on every shard.
     fn facts(&self, out: &mut Vec<Text>);
+    /// What is known of the link to the primary.
+    fn primary_link(&self) -> &PrimaryLink;
     /// Has the allocator give back what this shard's thread does not use.
     fn purge_memory(&mut self);
     /// Sets the counters that CONFIG RESETSTAT resets to zero.

@@ -12,6 +12,7 @@ pub mod joining;
 pub mod key;
 pub mod local;
 pub mod multi_pop;
+pub mod primary;
 pub mod redo;
 pub mod roaming;
 pub mod scan;
@@ -24,7 +25,7 @@ pub mod tracking;
 pub mod waiting;
 
 pub use args::{Args, Span};
-pub use context::{Caller, Context, Keys};
+pub use context::{Caller, Context, Expiring, Keys};
 pub use effects::{Announcement, Change, Class, Effects, Event, Publication};
 pub use error::Error;
 pub use exec::{Attempt, Control, Exec, Program};

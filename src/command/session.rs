@@ -75,6 +75,8 @@ pub struct Session {
     pub local: bool,
     /// The number of its socket's descriptor.
     pub fd: i32,
+    /// Brings what the primary sends to this replica.
+    pub from_primary: bool,
     /// Selected database.
     pub db: DbIndex,
     /// Negotiated protocol.
@@ -168,6 +170,7 @@ impl Session {
             local_address,
             local: false,
             fd: 0,
+            from_primary: false,
             db: DbIndex(0),
             resp: Resp::V2,
             authenticated,

@@ -383,9 +383,10 @@ pub fn percentiles(words: &[&str]) -> Result<Vec<String>, ValueError> {
     Ok(words.iter().map(|&word| word.to_owned()).collect())
 }
 
-/// Checks `replicaof`: nothing, `no one`, or a host and a port.
+/// Checks `replicaof`: nothing, `no one`, or a host and a port, which may come as one word of the command line.
 pub fn primary(words: &[&str]) -> Result<Vec<String>, ValueError> {
     match words {
+        [both] if both.contains(' ') => primary(&both.split_whitespace().collect::<Vec<_>>()),
         [] => Ok(Vec::new()),
         [no, one] if no.eq_ignore_ascii_case("no") && one.eq_ignore_ascii_case("one") => Ok(Vec::new()),
         [host, port] => match port.parse::<u16>() {

@@ -145,11 +145,35 @@ pub struct Config {
     pub auto_aof_rewrite_min_bytes: u64,
     /// New names of commands; an empty one takes the command away.
     pub renamed_commands: Vec<(String, String)>,
+    /// Host and port of the primary of which this is a replica; empty: none.
+    pub replicaof: Vec<String>,
+    /// The user as which a replica authenticates; empty: the default one.
+    pub primaryuser: String,
+    /// The password with which a replica authenticates; empty: it does not.
+    pub primaryauth: String,
+    /// Whether a replica refuses its own clients' writes.
+    pub replica_read_only: bool,
+    /// Whether a replica answers from its data while it has no link to its primary.
+    pub replica_serve_stale_data: bool,
+    /// Whether a replica leaves evictions to its primary.
+    pub replica_ignore_maxmemory: bool,
+    /// The address that a primary tells of this replica; empty: that of the connection.
+    pub replica_announce_ip: String,
+    /// The port that a primary tells of this replica; 0: the one on which it listens.
+    pub replica_announce_port: u16,
+    /// How long a primary may be silent, seconds.
+    pub repl_timeout_s: u64,
     /// Directives without effect that were set, as CONFIG GET prints them.
     pub inert: BTreeMap<&'static str, Box<str>>,
 }
 
 impl Config {
+    /// Whether the server is a replica.
+    #[inline]
+    pub fn is_replica(&self) -> bool {
+        !self.replicaof.is_empty()
+    }
+
     /// Tells the log which directives have been set although they have no effect, unless `before` had them.
     pub fn log_without_effect(&self, before: &Config) {
         for (name, why) in self.without_effect() {
@@ -238,6 +262,15 @@ impl Default for Config {
             auto_aof_rewrite_percentage: 100,
             auto_aof_rewrite_min_bytes: 64 << 20,
             renamed_commands: Vec::new(),
+            replicaof: Vec::new(),
+            primaryuser: String::new(),
+            primaryauth: String::new(),
+            replica_read_only: true,
+            replica_serve_stale_data: true,
+            replica_ignore_maxmemory: true,
+            replica_announce_ip: String::new(),
+            replica_announce_port: 0,
+            repl_timeout_s: 60,
             inert: BTreeMap::new(),
         }
     }

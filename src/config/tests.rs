@@ -183,6 +183,7 @@ fn values_of_several_words_read_and_print_as_valkeys() {
         ("dir", "/nope", Err("No such file or directory")),
         ("replicaof", "no one", Ok("")),
         ("slaveof", "there 6379", Ok("there 6379")),
+        ("replicaof", "there x", Err("Invalid primary port")),
     ] {
         let got = set(&mut Config::default(), name, text);
         assert_eq!(got.as_deref().map_err(String::as_str), want, "{name} {text:?}");

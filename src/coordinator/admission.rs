@@ -20,7 +20,14 @@ impl Node {
         if !conn.session.authenticated {
             check_stranger(args)?;
         }
-        let command = find(args)?;
+        let command = match find(args, catalog::find) {
+            // A primary knows nothing of the names that commands have been given here.
+            Err(Error::UnknownCommand { .. }) if conn.session.from_primary => find(args, catalog::find_declared)?,
+            found => found?,
+        };
+        if self.shard.config.is_replica() != conn.session.from_primary {
+            self.check_role(conn, command)?;
+        }
         if let Some(guard) = &command.guard {
             self.check_guard(conn, guard)?;
         }
@@ -87,8 +94,9 @@ fn check_stranger(args: Args<'_>) -> Result<(), Error> {
 }
 
 /// Looks a command up and checks the number of words.
-fn find(args: Args<'_>) -> Result<&'static Command, Error> {
-    let Some(command) = catalog::find(args.at(0)) else {
+#[inline]
+fn find(args: Args<'_>, look: impl Fn(&[u8]) -> Option<&'static Command>) -> Result<&'static Command, Error> {
+    let Some(command) = look(args.at(0)) else {
         return Err(unknown(args));
     };
     if command.subcommands.is_empty() || args.len() == 1 && command.arity.allows(1) {

@@ -19,6 +19,9 @@ impl Node {
             return;
         }
         let command = conn.session.last_command.expect("a blocked client has run a command");
+        if self.has_turned_on(conn, command) {
+            return self.refuse_to_block(conn, claim, shards);
+        }
         conn.session.blocked = true;
         conn.flow = Flow::Blocked(Box::new(Blocked {
             command,
@@ -98,6 +101,7 @@ impl Node {
         let mark = conn.reply.len();
         match (how, command.exec) {
             (Unblock::Timeout, Exec::Blocking { timed_out, .. }) => timed_out(&mut conn.reply),
+            (Unblock::Turned, _) => self.write_turned(&mut conn),
             _ => conn.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
         }
         conn.finish_reply(mark);

@@ -8,6 +8,7 @@ use crate::protocol::reply::Reply;
 use crate::protocol::request::RequestParser;
 use crate::shard::message::{Asker, Claim, Origin};
 
+use super::dispatch::UNSENT_BYTES_MAX;
 use super::movement::Favourite;
 
 /// What a connection is waiting for, which decides which of its commands may start.
@@ -179,6 +180,7 @@ impl Connection {
             resp: self.session.resp,
             no_touch: self.session.no_touch,
             scripted: false,
+            from_primary: self.session.from_primary,
             tracks: self
                 .session
                 .tracking
@@ -295,6 +297,12 @@ impl Connection {
     /// Bytes that wait to be sent, taken by the runtime or not.
     pub fn unsent_bytes(&self) -> usize {
         self.reply.len() + self.own_messages.len() + self.sending_bytes
+    }
+
+    /// Whether so much is unsent that no further request starts.
+    #[inline]
+    pub fn has_much_unsent(&self) -> bool {
+        self.unsent_bytes() >= UNSENT_BYTES_MAX
     }
 
     /// Whether there are replies to send of which the runtime has not been told.

@@ -33,6 +33,12 @@ pub(super) enum Target {
 pub(super) const UNSENT_BYTES_MAX: usize = 1 << 20;
 /// The weight of a blocking command when choosing the shard that a connection should live on.
 const BLOCKING_WEIGHT: u16 = 16;
+/// What the primary has run is not cut down.
+const PRIMARY_LIMITS: Limits = Limits {
+    bulk_len_max: usize::MAX,
+    query_buffer_max: usize::MAX,
+    authenticated: true,
+};
 
 impl Node {
     /// Processes what is in the connection's own buffer.
@@ -116,6 +122,9 @@ impl Node {
     }
 
     pub(super) fn limits(&self, conn: &Connection) -> Limits {
+        if conn.session.from_primary {
+            return PRIMARY_LIMITS;
+        }
         let config = &self.shard.config;
         Limits {
             bulk_len_max: config.proto_max_bulk_len,
@@ -153,6 +162,13 @@ impl Node {
         args: Args<'_>,
         following: &[u8],
     ) -> Verdict {
+        if conn.session.from_primary && !self.shared.registry.slow.is_empty() {
+            // What the primary has run is not refused, but waits for the script's end.
+            if matches!(conn.flow, Flow::Ready) {
+                conn.flow = Flow::Paused;
+            }
+            return Verdict::NotYet;
+        }
         if self.stand_in.is_some()
             && let Ok(command) = admitted
             && let Some(verdict) = self.restrict(conn, command, args)
@@ -195,7 +211,7 @@ impl Node {
         self.shard.memory.is_full = false;
         if self.shard.is_over_limit() {
             self.evict_before_command();
-            if self.shard.memory.is_full && takes_memory(conn, command) {
+            if self.shard.memory.is_full && takes_memory(conn, command) && !conn.session.from_primary {
                 self.refuse(conn, args, &Error::OutOfMemory);
                 return Verdict::Done(0);
             }
@@ -501,7 +517,7 @@ fn may_start(conn: &Connection) -> bool {
         Flow::Flight { sealed, .. } => !sealed,
         _ => false,
     };
-    flowing && !conn.session.closing && conn.unsent_bytes() < UNSENT_BYTES_MAX
+    flowing && !conn.session.closing && !conn.has_much_unsent()
 }
 
 /// Whether a command, or one that EXEC is to run, may need more memory.

@@ -7,6 +7,7 @@ use crate::base::id::{ClientId, ConnId, ShardId};
 use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::local::Unblock;
+use crate::command::primary::PrimaryLink;
 use crate::command::session::Watched;
 use crate::command::{Args, Command, Error, Exec, Local, Part, Session, Text, Topic};
 use crate::config::Config;
@@ -59,13 +60,14 @@ impl Node {
 
     /// Runs this shard's part of a command that runs everywhere.
     pub(super) fn run_part(&mut self, origin: Origin, command: &'static Command, args: Args<'_>) {
-        let Exec::Everywhere { part, .. } = command.exec else {
+        let Exec::Everywhere { part, changes, .. } = command.exec else {
             unreachable!("only such commands are sent everywhere")
         };
         let limit_before = self.shard.config.maxmemory_bytes;
         let clients_limit_before = self.clients_limit();
         let affinity_before = self.shard.config.affinity.clone();
         let keys_max_before = self.shard.config.tracking_table_max_keys;
+        let primary_before = self.shard.config.replicaof.clone();
         let part = part(
             &mut Here {
                 node: self,
@@ -84,6 +86,11 @@ impl Node {
         }
         if self.shard.config.tracking_table_max_keys != keys_max_before {
             self.shard.limit_tracking();
+        }
+        if self.shard.config.replicaof != primary_before {
+            self.turn();
+        } else if changes {
+            self.tell_link();
         }
         let Origin { shard, conn, client } = origin;
         self.out.reply(
@@ -338,6 +345,10 @@ impl Local for Here<'_> {
     fn facts(&self, out: &mut Vec<Text>) {
         self.node.shared.tell_facts(out);
         out.push(("corelane_costly_scripts", self.node.shared.registry.costs.text()));
+    }
+
+    fn primary_link(&self) -> &PrimaryLink {
+        &self.node.shared.primary_link
     }
 
     fn purge_memory(&mut self) {

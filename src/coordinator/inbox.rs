@@ -205,3 +205,55 @@ impl Node {
         self.put_conn(origin.conn, conn);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::time::Now;
+    use crate::config::Config;
+    use crate::coordinator::{Event, NodeSetup, Peer, Shared};
+
+    #[test]
+    fn a_connection_is_read_on_when_what_is_left_is_a_part_of_a_request() {
+        let mut node = Node::new(NodeSetup {
+            shard: ShardId(0),
+            shards: 1,
+            config: Config::default(),
+            now: Now { unix_us: 0, mono_us: 0 },
+            seed: 0,
+            shared: Arc::new(Shared::default()),
+        })
+        .expect("the default rules are valid");
+        let conn = ConnId(0);
+        node.open(conn, Peer::default());
+        node.receive(conn, b"CLIENT PAUSE 10 ALL\r\n");
+        let mut many = b"SET k v\r\n".repeat(200_000);
+        // More than what a connection that waits may have before it is read on.
+        many.extend_from_slice(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\n");
+        many.extend_from_slice(&[b'x'; 70_000]);
+        node.receive(conn, &many);
+        let mut events: Vec<Event> = std::iter::from_fn(|| node.next_event()).collect();
+        assert!(events.contains(&Event::PauseReading(conn)), "{events:?}");
+        node.set_now(Now {
+            unix_us: 1_000_000,
+            mono_us: 1_000_000,
+        });
+        node.tick();
+        events.clear();
+        // Replies are many enough to make requests wait.
+        while let Some(event) = node.next_event() {
+            if event == Event::Flush(conn)
+                && let Some(sent) = node.output(conn)
+            {
+                node.sent(conn, sent);
+            }
+            events.push(event);
+        }
+        assert!(events.contains(&Event::ResumeReading(conn)), "{events:?}");
+        node.receive(conn, &[&[b'x'; 30_000][..], b"\r\nSTRLEN k\r\n"].concat());
+        let replies = node.output(conn).expect("all of it was answered");
+        assert!(replies.ends_with(b"+OK\r\n:100000\r\n"));
+    }
+}

@@ -85,6 +85,7 @@ impl Node {
             no_touch: false,
             scripted: false,
             tracks: false,
+            from_primary: false,
         }
     }
 }

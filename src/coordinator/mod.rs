@@ -27,6 +27,7 @@ mod pubsub;
 mod rerouting;
 mod roamers;
 mod roaming;
+mod role;
 mod series;
 mod slow_clients;
 mod spare;

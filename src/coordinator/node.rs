@@ -25,6 +25,7 @@ use super::underway::Underway;
 use crate::base::id::{ClientId, ConnId, Origin, ShardId, TxId};
 use crate::base::time::Now;
 use crate::command::joining::Joining;
+use crate::command::primary::PrimaryLink;
 use crate::command::{Session, Text};
 use crate::config::Config;
 use crate::protocol::request::RequestParser;
@@ -49,6 +50,8 @@ pub struct Peer {
     pub local: bool,
     /// The number of the socket's descriptor.
     pub fd: i32,
+    /// Brings what the primary sends to this replica.
+    pub from_primary: bool,
 }
 
 /// What the runtime must do for a connection after a pass.
@@ -81,6 +84,8 @@ pub struct Shared {
     pub(super) directory: Directory,
     pub(super) client_shares: ClientShares,
     pub(super) joining: Arc<Joining>,
+    /// What is known of the link to the primary.
+    pub primary_link: PrimaryLink,
     clients: AtomicU64,
     transactions: AtomicU64,
     /// What all shards tell of their logs.
@@ -206,12 +211,9 @@ impl Node {
     /// A core without connections; fails when an affinity rule cannot be understood.
     pub fn new(setup: NodeSetup) -> Result<Self, RuleError> {
         let router = Arc::new(Router::new(setup.shards, &setup.config.affinity)?);
-        Ok(Node::with_connections(
-            setup,
-            router,
-            Connections::default(),
-            Underway::default(),
-        ))
+        let node = Node::with_connections(setup, router, Connections::default(), Underway::default());
+        node.tell_link();
+        Ok(node)
     }
 
     /// A core that serves the connections in `places`, and goes on with what is `underway`.
@@ -314,6 +316,9 @@ impl Node {
         let mut session = Session::new(client, peer.address, peer.local_address, authenticated, self.shard.now);
         session.local = peer.local;
         session.fd = peer.fd;
+        session.from_primary = peer.from_primary;
+        session.authenticated |= peer.from_primary;
+        session.no_evict = peer.from_primary;
         self.connections.install(conn, Box::new(Connection::new(session)));
         self.note_connected();
     }
@@ -549,11 +554,12 @@ impl Node {
             conn.flush_announced = true;
             self.events.push_back(Event::Flush(id));
         }
-        let stuck = !matches!(conn.flow, Flow::Ready) || conn.parsed.is_some();
+        let stuck = !matches!(conn.flow, Flow::Ready) || conn.parsed.is_some() || conn.has_much_unsent();
         if stuck && !conn.reading_paused && conn.input_bytes() > INPUT_HIGH_BYTES {
             conn.reading_paused = true;
             self.events.push_back(Event::PauseReading(id));
-        } else if conn.reading_paused && conn.input_bytes() < INPUT_LOW_BYTES {
+        } else if conn.reading_paused && (!stuck || conn.input_bytes() < INPUT_LOW_BYTES) {
+            // What is left of one that is not stuck is a part of a request, of which the rest must come.
             conn.reading_paused = false;
             self.events.push_back(Event::ResumeReading(id));
         }

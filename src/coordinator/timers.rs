@@ -34,12 +34,14 @@ impl Node {
         }
         if self.cron_due_us <= now_us {
             let period_us = 1_000_000 / u64::from(self.shard.config.hz.clamp(1, 500));
-            let more = self.shard.active_expire && self.shard.expire_due(EXPIRED_PER_CYCLE_MAX, &mut self.out);
+            let expires = self.shard.active_expire && !self.shard.config.is_replica();
+            let more = expires && self.shard.expire_due(EXPIRED_PER_CYCLE_MAX, &mut self.out);
             self.shard.limit_tracking();
             self.tell_listeners(None);
             self.cron_due_us = now_us + if more { 1_000 } else { period_us };
             self.shard.look_at_the_time(&mut self.out);
             self.end_pause();
+            self.look_at_role();
             self.end_joining();
             self.close_idle();
             self.limit_slow_clients();
@@ -76,7 +78,7 @@ impl Node {
                 || matches!(command.exec, Exec::Script(_)) && !command.flags.has(Flags::READONLY);
             !pause.writes_only || may_write
         };
-        let exempt = command.flags.has(Flags::ADMIN) && command.flags.has(Flags::NOSCRIPT);
+        let exempt = conn.session.from_primary || command.flags.has(Flags::ADMIN) && command.flags.has(Flags::NOSCRIPT);
         concerned && !exempt && self.shard.now.unix_ms().0 < pause.until_unix_ms
     }
 
@@ -103,7 +105,9 @@ impl Node {
         let now_us = self.shard.now.mono_us;
         let events = &mut self.events;
         self.connections.each(|id, conn| {
-            let idle = matches!(conn.flow, Flow::Ready) && !conn.session.is_subscriber() && !conn.session.monitor;
+            let session = &conn.session;
+            let stays = session.is_subscriber() || session.monitor || session.from_primary;
+            let idle = matches!(conn.flow, Flow::Ready) && !stays;
             if idle && now_us.saturating_sub(conn.session.active_mono_us) > timeout_us {
                 conn.session.closing = true;
                 conn.flow = Flow::Closing;

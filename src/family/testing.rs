@@ -12,7 +12,7 @@ use crate::base::time::Now;
 use crate::catalog;
 use crate::command::args::OwnedArgs;
 use crate::command::context::record_accesses;
-use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Error, Exec, Keys, Ran};
+use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Error, Exec, Expiring, Keys, Ran};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::{Reply, Resp};
@@ -205,6 +205,7 @@ impl Bench {
                 effects: &mut effects,
                 accesses,
                 keeps_digits: false,
+                expiring: Expiring::Removed,
             },
             reply,
             caller: Caller {

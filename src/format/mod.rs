@@ -7,10 +7,12 @@
 pub mod checksum;
 mod compact;
 pub mod dump;
+mod extent;
 pub mod frame;
 pub mod functions;
 mod listpack;
 mod lzf;
+pub mod rdb;
 mod read;
 mod source;
 mod stream;

@@ -131,6 +131,8 @@ impl<'c> Replay<'c> {
             no_touch: false,
             tracks: false,
             scripted: false,
+            // What it has recorded of its primary, a replica runs again.
+            from_primary: self.config.is_replica(),
         };
         // An error is what there was to be: while a log was written anew, changes of values that were still to come are in it too.
         let args = record.args(&mut self.bytes, &mut self.spans);

@@ -4,6 +4,8 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 
@@ -14,13 +16,14 @@ use super::cores::{self, Cores};
 use super::counters::Reading;
 use super::listener::Listener;
 use super::machine::Machine;
-use super::mesh::{Inbox, Mesh};
+use super::mesh::{Arrival, Inbox, Mesh};
 use super::rewrites::Rewrites;
 use super::ring::{Features, Level, Ring, RingError};
 use super::worker::{Parts, Worker};
 use super::{clock, limits};
 use crate::base::id::ShardId;
 use crate::base::time::Now;
+use crate::coordinator::Peer;
 
 /// Room for the deepest value that a script can return, which nests some thousand tables; only what is touched costs memory.
 const SHARD_STACK_BYTES: usize = 16 << 20;
@@ -79,6 +82,17 @@ impl<T> Handle<T> {
     /// Tells all shards to send their last replies and to end; they are given half a second.
     pub fn stop(&self) {
         self.mesh.stop();
+    }
+
+    /// Gives the first shard a connection that was made within the process.
+    pub fn hand_over(&self, socket: OwnedFd, peer: Peer) {
+        self.mesh.connections().fetch_add(1, Ordering::Relaxed);
+        let door = self.mesh.door(ShardId(0));
+        door.load.fetch_add(1, Ordering::Relaxed);
+        door.hand_over(Arrival::Made(socket, peer));
+        if door.needs_ring() {
+            door.bell().ring();
+        }
     }
 
     /// Every shard's counters.

@@ -198,6 +198,7 @@ impl Listener {
                 local_address: address,
                 local: true,
                 fd,
+                from_primary: false,
             };
             return (socket, peer);
         }
@@ -215,6 +216,7 @@ impl Listener {
             address: shown(address),
             local_address: shown(stream.local_addr()),
             fd,
+            from_primary: false,
         };
         (stream.into(), peer)
     }

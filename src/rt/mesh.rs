@@ -17,7 +17,7 @@ use super::counters::Counters;
 use super::doorbell::Doorbell;
 use super::handshake::Sleep;
 use crate::base::id::ShardId;
-use crate::coordinator::Lane;
+use crate::coordinator::{Lane, Peer};
 use crate::shard::message::Batch;
 
 /// How many batches fit a lane; a pass sends each peer at most two.
@@ -27,6 +27,8 @@ const LANE_BATCHES: usize = 256;
 pub enum Arrival<T> {
     /// Just accepted by the listener of that index.
     Accepted(OwnedFd, usize),
+    /// Made within the process.
+    Made(OwnedFd, Peer),
     /// From another shard, with what its machine knows.
     Moved(OwnedFd, Box<T>),
 }

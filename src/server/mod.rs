@@ -6,6 +6,7 @@ mod descriptors;
 mod facts;
 mod journal;
 mod metrics;
+mod primary;
 mod signals;
 
 use std::fs::File;
@@ -158,6 +159,7 @@ fn serve(mut config: Config) -> Result<(), ServerError> {
         log::warn!("Slower than it could be, io_uring of this kernel lacks: {missing}");
     }
     metrics::start(&config, running.handle());
+    primary::start(running.handle(), shared);
     signals.stop_on_arrival(running.handle());
     for kind in dedup(kinds) {
         log::info!("Ready to accept connections {kind}");

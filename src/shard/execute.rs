@@ -5,11 +5,16 @@ use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::context::record_accesses;
 use crate::command::redo::Scope;
-use crate::command::{Args, Attempt, Caller, Command, Context, Effects, Exec, Flags, Keys, Ran, Subscriptions};
+use crate::command::{
+    Args, Attempt, Caller, Command, Context, Effects, Error, Exec, Expiring, Flags, Keys, Ran, Subscriptions,
+};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
 use crate::shard::message::Asker;
+
+/// What the primary has run, when it comes to a server that has ceased to be its replica.
+const NO_REPLICA: Error = Error::Text("ERR This server is no replica any more");
 
 /// What a run needs beside the keyspace.
 pub struct Surroundings<'a> {
@@ -30,8 +35,42 @@ pub struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
+    /// Why who asks may not run a command in the role that the server has now, which may be another than when the command was admitted.
+    #[inline]
+    pub fn refusal(&self, asker: &Asker, command: &Command) -> Option<Error> {
+        if asker.from_primary == self.config.is_replica() {
+            return None;
+        }
+        self.refusal_in_role(asker, command)
+    }
+
+    #[cold]
+    fn refusal_in_role(&self, asker: &Asker, command: &Command) -> Option<Error> {
+        if asker.from_primary {
+            return Some(NO_REPLICA);
+        }
+        (self.config.replica_read_only && command.flags.has(Flags::WRITE)).then_some(Error::ReadOnlyReplica)
+    }
+
+    fn expiring(&self, asker: &Asker, command: &Command) -> Expiring {
+        if asker.from_primary {
+            Expiring::Seen
+        } else if self.config.is_replica() && !command.flags.has(Flags::WRITE) {
+            Expiring::Hidden
+        } else {
+            Expiring::Removed
+        }
+    }
+
     /// Builds the context of one run.
-    pub fn context<'c>(&'c mut self, space: &'c mut Keyspace, asker: &Asker, reply: &'c mut Reply) -> Context<'c> {
+    pub fn context<'c>(
+        &'c mut self,
+        space: &'c mut Keyspace,
+        asker: &Asker,
+        command: &Command,
+        reply: &'c mut Reply,
+    ) -> Context<'c> {
+        let expiring = self.expiring(asker, command);
         self.effects.notify = self.config.notify_keyspace_events;
         self.effects.by = asker.origin;
         let accesses = record_accesses(self.config, self.now, asker.no_touch, self.rng);
@@ -43,6 +82,7 @@ impl Surroundings<'_> {
                 now: self.now,
                 effects: self.effects,
                 keeps_digits: false,
+                expiring,
             },
             reply,
             caller: Caller {
@@ -80,10 +120,14 @@ impl Surroundings<'_> {
         args: Args<'_>,
         reply: &mut Reply,
     ) -> Attempt {
+        if let Some(error) = self.refusal(asker, command) {
+            reply.error_bytes(&error.line());
+            return Attempt::Served;
+        }
         let mark = reply.len();
         let dirty = self.effects.dirty;
         self.effects.redo.begin_command();
-        let mut context = self.context(space, asker, reply);
+        let mut context = self.context(space, asker, command, reply);
         context.keys.keeps_digits = script;
         let ran = match command.exec {
             Exec::Keys(run) | Exec::Roaming { run, .. } | Exec::Shard { run, .. } => {

@@ -91,7 +91,12 @@ impl Shard {
     /// Whether the limit is exceeded as far as this shard knows.
     #[inline]
     pub fn is_over_limit(&self) -> bool {
-        self.config.maxmemory_bytes > 0 && self.excess_bytes() > 0
+        self.config.maxmemory_bytes > 0 && self.excess_bytes() > 0 && !self.leaves_evictions()
+    }
+
+    /// Whether the primary decides what is evicted.
+    fn leaves_evictions(&self) -> bool {
+        self.config.is_replica() && self.config.replica_ignore_maxmemory
     }
 
     /// Exchanges with the other shards what each takes; once in a pass, and when memory is short.
@@ -187,6 +192,6 @@ impl Shard {
     /// Does what another shard asked for; tells whether more is to be done.
     pub fn make_room_for_others(&mut self, out: &mut Outbox) -> bool {
         self.share(self.id).asked.store(false, Relaxed);
-        self.config.maxmemory_bytes > 0 && self.evict(out)
+        self.config.maxmemory_bytes > 0 && !self.leaves_evictions() && self.evict(out)
     }
 }

@@ -110,6 +110,8 @@ pub struct Asker {
     pub scripted: bool,
     /// Whether the client is to hear when a key changes that it reads (CLIENT TRACKING).
     pub tracks: bool,
+    /// Whether this is what the primary has run.
+    pub from_primary: bool,
 }
 
 /// Decides that a blocked client is served (or timed out, or gone) exactly once, whichever shards it waits at.

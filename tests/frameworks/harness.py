@@ -1,7 +1,9 @@
 """What the tests share: one server for all of them, an empty one for each."""
 
 import contextlib
+import functools
 import os
+import subprocess
 import threading
 import time
 import unittest
@@ -22,6 +24,13 @@ ONLY_LONG = "only with --long"
 def long(test):
     """A test that runs only with --long."""
     return unittest.skipUnless(thorough, ONLY_LONG)(test)
+
+
+@functools.cache
+def peer():
+    """The path of the peer's server program."""
+    setup = os.path.join(REPOSITORY, "scripts", "setup-peer")
+    return subprocess.run([setup], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @contextlib.contextmanager
@@ -53,6 +62,12 @@ class ServerTest(unittest.TestCase):
         client = self.server.client(**options)
         self.addCleanup(client.close)
         return client
+
+    def start(self, binary, *directives, **options):
+        """A server of the test's own, which ends with it."""
+        server = Server(binary, self.shards, *directives, **options)
+        self.addCleanup(server.stop)
+        return server
 
     def in_background(self, function, *arguments):
         """Runs a function in a thread; returns a function that waits for its result."""

@@ -7,8 +7,10 @@ import collections
 import glob
 import os
 import pathlib
+import threading
 import time
 
+import harness
 import redis
 from harness import ServerTest
 from wire import Wire
@@ -16,10 +18,12 @@ from wire import Wire
 # Keys that land on different shards for any number of shards that is tested.
 SPREAD = [f"queue:{number}" for number in range(16)]
 
+TURNED = "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+
 
 class WherePeersBreak(ServerTest):
-    def wire(self):
-        wire = Wire(self.server, 60)
+    def wire(self, server=None):
+        wire = Wire(server or self.server, 60)
         self.addCleanup(wire.close)
         return wire
 
@@ -82,21 +86,99 @@ class WherePeersBreak(ServerTest):
         self.assertEqual([fields for _, fields in entries], [["n", str(number)] for number in range(7)])
         self.assertEqual(self.client.xpending("stream", "group")["pending"], 10)
 
-    def test_05_no_server_turns_replica_under_a_blocked_pop(self):
-        """A blocked pop survives the server turning replica and eats a replicated element. Here a server stays what it is."""
-        self.skip_on_valkey("it replicates")
-        waiting = self.wire()
-        waiting.send(("BLPOP", *SPREAD, "0"))
-        self.wait_blocked(1)
-        for name in ("REPLICAOF", "SLAVEOF"):
-            with self.assertRaisesRegex(redis.ResponseError, "^unknown command"):
-                self.client.execute_command(name, self.server.host, self.server.port)
-        with self.assertRaisesRegex(redis.ResponseError, "can't set immutable config"):
-            self.client.config_set("replicaof", f"{self.server.host} {self.server.port}")
-        self.assertEqual(self.client.role()[0], "master")
-        self.assertEqual(self.client.rpush(SPREAD[3], "x", "y"), 2)
-        self.assertEqual(waiting.reply(), [SPREAD[3], "x"])
-        self.assertEqual(self.client.lrange(SPREAD[3], 0, -1), ["y"])
+    def test_05_no_blocked_pop_survives_the_server_turning_replica(self):
+        """A blocked pop survives the server turning replica and eats a replicated element."""
+        primary, server = self.start(harness.peer(), "--repl-diskless-sync-delay", "0"), self.start(self.binary)
+        source, client = primary.client(), server.client()
+        client.xgroup_create("stream", "group", mkstream=True)
+        requests = [
+            *[("BLPOP", key, "0") for key in SPREAD],
+            ("BLPOP", *SPREAD, "0"),
+            ("BRPOP", *SPREAD, "0"),
+            *[("BLMOVE", key, other, "LEFT", "RIGHT", "0") for key, other in zip(SPREAD, SPREAD[1:])],
+            ("BLMPOP", "0", "2", *SPREAD[:2], "LEFT"),
+            ("BZPOPMIN", "sorted", "0"),
+            ("XREADGROUP", "GROUP", "group", "c", "BLOCK", "0", "STREAMS", "stream", ">"),
+            ("XREAD", "BLOCK", "0", "STREAMS", "stream", "$"),
+            ("WAIT", "1", "0"),
+        ]
+        waiting = [self.wire(server) for _ in requests]
+        for wire, request in zip(waiting, requests):
+            wire.send(request)
+        self.wait_until(lambda: client.info("clients")["blocked_clients"] == len(requests))
+        self.assertTrue(client.replicaof(primary.host, primary.port))
+        for wire, request in zip(waiting, requests):
+            self.assertEqual(wire.reply(), TURNED, request)
+            with self.assertRaises(ConnectionError):
+                wire.reply()
+        self.wait_until(lambda: client.role()[3] == "connected")
+        for key in SPREAD:
+            source.rpush(key, "x", "y")
+        source.zadd("sorted", {"m": 1})
+        self.assertEqual(source.wait(1, 60_000), 1)
+        for key in SPREAD:
+            self.assertEqual(client.lrange(key, 0, -1), ["x", "y"])
+        self.check_that_nobody_pops(server)
+        self.assertTrue(client.replicaof("NO", "ONE"))
+        self.assertEqual(self.wire(server).call("BLPOP", *SPREAD, "0"), [SPREAD[0], "x"])
+
+    def check_that_nobody_pops(self, server):
+        """No way to pop on a replica."""
+        refused = "-READONLY You can't write against a read only replica."
+        wire = self.wire(server)
+        for request in [("BLPOP", SPREAD[0], "0"), ("LPOP", SPREAD[0]), ("BZPOPMIN", "sorted", "0"), ("BLPOP", *SPREAD, "0")]:
+            self.assertEqual(wire.call(*request), refused)
+        pop = "return redis.call('LPOP', KEYS[1])"
+        self.assertRegex(wire.call("EVAL", pop, "1", SPREAD[0]), f"^{refused} script: ")
+        self.assertEqual(wire.call("EVAL", "#!lua\n" + pop, "1", SPREAD[0]), refused)
+        wire.send(("MULTI",), ("LPOP", SPREAD[0]), ("EXEC",))
+        aborted = "-EXECABORT Transaction discarded because of previous errors."
+        self.assertEqual([wire.reply() for _ in range(3)], ["OK", refused, aborted])
+
+    def test_05_what_is_on_its_way_when_the_server_turns_replica_takes_nothing(self):
+        """As before, with pops that are sent in the instant in which the server turns."""
+        primary, server = self.start(harness.peer(), "--repl-diskless-sync-delay", "0"), self.start(self.binary)
+        source, client = primary.client(), server.client()
+        for turn in range(4):
+            taken, stop = [], threading.Event()
+            workers = [threading.Thread(target=self.pop_all_the_time, args=(server, taken, stop)) for _ in range(6)]
+            for worker in workers:
+                worker.start()
+            time.sleep(0.2)
+            client.replicaof(primary.host, primary.port)
+            self.wait_until(lambda: client.role()[3] == "connected")
+            for key in SPREAD:
+                source.rpush(key, f"{turn}:a", f"{turn}:b")
+            self.assertEqual(source.wait(1, 60_000), 1)
+            time.sleep(0.1)
+            stop.set()
+            for worker in workers:
+                worker.join(60)
+            self.assertEqual(taken, [])
+            for key in SPREAD:
+                self.assertEqual(client.lrange(key, 0, -1), source.lrange(key, 0, -1))
+            client.replicaof("NO", "ONE")
+            source.flushall()
+            client.flushall()
+
+    def pop_all_the_time(self, server, taken, stop):
+        """Sends pops in pipelines, also with MULTI and over keys of several shards, and notes what they take."""
+        requests = [("BLPOP", *SPREAD, "0.01"), ("MULTI",), ("LPOP", SPREAD[1]), ("BLPOP", SPREAD[2], "0"), ("EXEC",)]
+        requests += [("LMOVE", SPREAD[3], SPREAD[4], "LEFT", "LEFT"), ("BLPOP", SPREAD[5], "0.01")]
+        while not stop.is_set():
+            wire = Wire(server, 60)
+            try:
+                while not stop.is_set():
+                    wire.send(*requests)
+                    replies = [wire.reply() for _ in requests]
+                    block = replies[4] if isinstance(replies[4], list) else []
+                    got = [replies[0], *block, *replies[5:]]
+                    taken += [reply for reply in got if reply is not None and not str(reply).startswith("-")]
+            except (ConnectionError, OSError):
+                # Who was blocked in that instant is closed.
+                pass
+            finally:
+                wire.close()
 
     def test_06_a_refused_command_stops_its_transaction(self):
         """MULTI executes although a command was refused while queueing."""

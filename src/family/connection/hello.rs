@@ -144,7 +144,7 @@ fn tell_about_server(ctx: &mut SessionContext<'_>) {
     reply.bulk(b"mode");
     reply.bulk(b"standalone");
     reply.bulk(b"role");
-    reply.bulk(b"master");
+    reply.bulk(if ctx.config.is_replica() { b"replica" } else { b"master" });
     reply.bulk(b"modules");
     reply.array(0);
 }

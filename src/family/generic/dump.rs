@@ -69,7 +69,7 @@ const RESTORE_ARGS: &[Arg] = &[
 ];
 
 fn write(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let Some(entry) = ctx.keys.lookup(args.at(1)) else {
         ctx.reply.null();
         return Ok(());
@@ -152,7 +152,7 @@ fn restore(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let bytes = dump::open(args.at(3)).map_err(wrong)?;
     let damaged = |_| Error::Text("ERR Bad data format");
     let value = format::read(bytes, &Limits::of(ctx.config)).map_err(damaged)?;
-    if deadline.is_some_and(|at| at <= now) {
+    if deadline.is_some_and(|at| at <= ctx.keys.horizon()) {
         if ctx.keys.take(key).is_some() {
             ctx.keys.changed(key, Class::Generic, "del");
         }

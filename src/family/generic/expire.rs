@@ -99,7 +99,7 @@ fn set_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: ExpiryForm, command
     let deadline = form.deadline(args.int(2)?, now).ok_or(Error::InvalidExpire(command))?;
     let present = ctx.keys.get(key).map(|entry| entry.expires_at());
     let set = present.is_some_and(|present| condition.holds(present, deadline));
-    if set && deadline <= now {
+    if set && deadline <= ctx.keys.horizon() {
         ctx.keys.remove_expired(key);
     } else if set {
         ctx.keys.set_expiry(key, Some(deadline));

@@ -137,7 +137,7 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         ctx.reply.int(0);
         return Ok(());
     }
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let copied = ctx.keys.get(from).map(|entry| entry.clone().renamed(to));
     let mut copied = copied.expect("the key was there a moment ago");
     if let Some(hash) = copied.hash_mut() {

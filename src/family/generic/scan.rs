@@ -5,7 +5,7 @@ use crate::base::time::UnixMillis;
 use crate::command::exec::Owner;
 use crate::command::scan::{cursor, write_page};
 use crate::command::{
-    Acl, Arg, Args, Arity, Command, Context, Error, Exec, Flags, Group, Part, Ran, ScanOptions, Scans,
+    Acl, Arg, Args, Arity, Command, Context, Error, Exec, Expiring, Flags, Group, Part, Ran, ScanOptions, Scans,
 };
 use crate::keyspace::Entry;
 use crate::protocol::reply::Reply;
@@ -60,6 +60,8 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 /// The bits that cursors of one database fit.
+/// How many hidden keys RANDOMKEY passes over before it answers one.
+const HIDDEN_TRIES_MAX: usize = 100;
 const DB_CURSOR_MASK: u64 = (1 << 48) - 1;
 
 fn is_live(entry: &Entry, now: UnixMillis) -> bool {
@@ -68,7 +70,7 @@ fn is_live(entry: &Entry, now: UnixMillis) -> bool {
 
 fn keys_part(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Part, Error> {
     let pattern = args.at(1);
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let everything = pattern == b"*";
     let mut keys = Reply::default();
     let mut part = Part::default();
@@ -99,7 +101,7 @@ fn scan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let (shard, shards) = (u64::from(ctx.shard.0.0), u64::from(ctx.shard.1));
     let from = (cursor(args, 1)? / shards) & DB_CURSOR_MASK;
     let options = ScanOptions::parse(args, 2, Scans::Keys)?;
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let mut keys = Reply::default();
     let mut count = 0;
     let mut expired: Vec<Box<[u8]>> = Vec::new();
@@ -115,8 +117,8 @@ fn scan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
             expired.push(entry.key().into());
         }
     });
-    for key in expired {
-        ctx.keys.remove_expired(&key);
+    if ctx.keys.expiring == Expiring::Removed {
+        expired.iter().for_each(|key| ctx.keys.remove_expired(key));
     }
     let next = match next {
         0 if shard + 1 == shards || options.confined_to().is_some() => 0,
@@ -129,19 +131,25 @@ fn scan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 /// One key of this shard, how many there are, and a random number: the numbers of all shards together decide whose key it is.
 fn random_part(ctx: &mut Context<'_>, _: Args<'_>) -> Result<Part, Error> {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let draw = (ctx.rng.next_u64() >> 1) as i64;
     let mut part = Part {
         numbers: vec![draw],
         ..Part::default()
     };
+    let mut tries_left = HIDDEN_TRIES_MAX;
     while let Some(entry) = ctx.keys.space.db(ctx.keys.db).random(ctx.rng) {
-        if is_live(entry, now) {
+        let stays = ctx.keys.expiring != Expiring::Removed;
+        if is_live(entry, now) || stays && tries_left == 0 {
             let mut key = Reply::default();
             key.bulk(entry.key());
             part.bytes = key.into_bytes();
             part.count = i64::try_from(ctx.keys.space.db(ctx.keys.db).len()).expect("a count of keys is below 2^63");
             break;
+        }
+        if stays {
+            tries_left -= 1;
+            continue;
         }
         let key: Box<[u8]> = entry.key().into();
         ctx.keys.remove_expired(&key);

@@ -61,7 +61,18 @@ fn counts(args: Args<'_>) -> Result<(i64, i64), Error> {
     Ok((local, replicas))
 }
 
+/// Refused on a replica, which has no replicas of its own.
+const ON_REPLICA: Error = Error::Text(
+    "ERR WAIT cannot be used with replica instances. Please also note that if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.",
+);
+const AOF_ON_REPLICA: Error = Error::Text(
+    "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.",
+);
+
 fn wait(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
+    if ctx.config.is_replica() {
+        return Err(ON_REPLICA);
+    }
     if args.int(1)? > 0 {
         return Ok(Attempt::Nothing);
     }
@@ -71,6 +82,9 @@ fn wait(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
 
 fn waitaof(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
     let (local, replicas) = counts(args)?;
+    if ctx.config.is_replica() {
+        return Err(AOF_ON_REPLICA);
+    }
     if local > 0 {
         return Err(Error::Text(
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",

@@ -114,8 +114,8 @@ fn expire(ctx: &mut Context<'_>, args: Args<'_>, form: ExpiryForm, command: &'st
     let at = fields::find(args, 3)?;
     let condition = ExpiryCondition::parse(args, 3..at)?;
     let fields = fields::parse(args, at, 1)?;
-    let now = ctx.keys.now_ms();
-    let deadline = form.deadline_from_now_on(args, 2, now, command)?;
+    let deadline = form.deadline_from_now_on(args, 2, ctx.keys.now_ms(), command)?;
+    let now = ctx.keys.horizon();
     let Some(hash) = ctx.keys.hash_mut(key)? else {
         return all_missing(ctx, fields.len());
     };
@@ -153,7 +153,7 @@ fn expire(ctx: &mut Context<'_>, args: Args<'_>, form: ExpiryForm, command: &'st
 fn hpersist(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let key = args.at(1);
     let fields = fields::parse_third(args, None)?;
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let Some(hash) = ctx.keys.hash_mut(key)? else {
         return all_missing(ctx, fields.len());
     };

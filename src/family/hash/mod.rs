@@ -40,7 +40,7 @@ fn setting(ctx: &Context<'_>, ttl: Ttl) -> Setting {
             entries: ctx.config.hash_max_listpack_entries,
             value_bytes: ctx.config.hash_max_listpack_value,
         },
-        now: ctx.keys.now_ms(),
+        now: ctx.keys.horizon(),
         ttl,
     }
 }

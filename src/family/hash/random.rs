@@ -33,7 +33,7 @@ const REPEATS_MAX: u64 = 1 << 24;
 const OUT_OF_RANGE: Error = Error::Text("ERR value is out of range");
 
 fn hrandfield(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     if args.len() == 2 {
         let hash = lookup(&mut ctx.keys, args.at(1))?;
         match hash.and_then(|hash| hash.random(ctx.rng, now)) {

@@ -84,7 +84,7 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn hget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     match hash.and_then(|hash| hash.get(args.at(2), now)) {
         Some(value) => ctx.reply.bulk(value),
@@ -94,7 +94,7 @@ fn hget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hmget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     let fields = args.from(2);
     ctx.reply.array(fields.len());
@@ -108,7 +108,7 @@ fn hmget(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hgetall(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     ctx.reply.map(hash.map_or(0, |hash| hash.live_len(now)));
     for (field, value) in hash.into_iter().flat_map(|hash| hash.iter(now)) {
@@ -119,7 +119,7 @@ fn hgetall(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hkeys(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     ctx.reply.array(hash.map_or(0, |hash| hash.live_len(now)));
     let pairs = hash.into_iter().flat_map(|hash| hash.iter(now));
@@ -128,7 +128,7 @@ fn hkeys(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hvals(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     ctx.reply.array(hash.map_or(0, |hash| hash.live_len(now)));
     let pairs = hash.into_iter().flat_map(|hash| hash.iter(now));
@@ -144,7 +144,7 @@ fn hlen(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hexists(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     let found = hash.is_some_and(|hash| hash.get(args.at(2), now).is_some());
     ctx.reply.int(i64::from(found));
@@ -152,7 +152,7 @@ fn hexists(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 }
 
 fn hstrlen(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let hash = lookup(&mut ctx.keys, args.at(1))?;
     let value = hash.and_then(|hash| hash.get(args.at(2), now));
     ctx.reply.count(value.map_or(0, <[u8]>::len));

@@ -28,7 +28,7 @@ pub const COMMANDS: &[Command] = &[Command::new(
 
 fn hscan(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let from = cursor(args, 2)?;
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     // What is wrong with the options of a hash that is not there goes unnoticed, as in Valkey.
     let hash = match ctx.keys.lookup(args.at(1)) {
         None => None,

@@ -164,9 +164,9 @@ fn hgetex(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let at = fields::find(args, 1)?;
     let options = Options::parse(args, at, Takes::Persist)?;
     let fields = fields::parse(args, at, 1)?;
-    let now = ctx.keys.now_ms();
+    let (time, now) = (ctx.keys.now_ms(), ctx.keys.horizon());
     let hash = ctx.keys.hash_mut(key)?;
-    let deadline = options.deadline(args, now, "hgetex")?;
+    let deadline = options.deadline(args, time, "hgetex")?;
     ctx.reply.array(fields.len());
     let Some(hash) = hash else {
         fields.for_each(|_| ctx.reply.null());
@@ -214,7 +214,7 @@ fn hsetex(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let at = fields::find(args, 1)?;
     let options = Options::parse(args, at, Takes::Keep)?;
     let words = fields::parse(args, at, 2)?;
-    let now = ctx.keys.now_ms();
+    let (time, now) = (ctx.keys.now_ms(), ctx.keys.horizon());
     let hash = ctx.keys.hash(key)?;
     if options.key_exists.is_some_and(|exists| exists != hash.is_some()) {
         ctx.reply.int(0);
@@ -225,7 +225,7 @@ fn hsetex(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let refused = options
         .fields_exist
         .is_some_and(|wanted| fields.any(|field| exists(field) != wanted));
-    let deadline = options.deadline(args, now, "hsetex")?;
+    let deadline = options.deadline(args, time, "hsetex")?;
     if refused {
         ctx.reply.int(0);
         return Ok(());
@@ -291,7 +291,7 @@ fn set_expired<'a>(ctx: &mut Context<'_>, key: &[u8], words: impl ExactSizeItera
 fn hgetdel(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let key = args.at(1);
     let fields = fields::parse_third(args, None)?;
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let hash = ctx.keys.hash_mut(key)?;
     ctx.reply.array(fields.len());
     let Some(hash) = hash else {

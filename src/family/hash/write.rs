@@ -113,7 +113,7 @@ fn hsetnx(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn hdel(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let key = args.at(1);
-    let now = ctx.keys.now_ms();
+    let now = ctx.keys.horizon();
     let Some(hash) = ctx.keys.hash_mut(key)? else {
         ctx.reply.int(0);
         return Ok(());

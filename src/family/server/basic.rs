@@ -1,7 +1,7 @@
-//! TIME, ROLE, MONITOR, SHUTDOWN.
+//! TIME, MONITOR, SHUTDOWN.
 
 use crate::command::session::SessionContext;
-use crate::command::{Acl, Arg, Args, Arity, Command, Control, Exec, Flags, Group, Ran};
+use crate::command::{Arg, Args, Arity, Command, Control, Exec, Flags, Group, Ran};
 
 const OPERATOR: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 
@@ -12,12 +12,6 @@ pub const COMMANDS: &[Command] = &[
         .arity(Arity::Exactly(1))
         .flags(OPERATOR)
         .run(Exec::Control(Control::Monitor)),
-    Command::new("ROLE", "Tells whether this is a primary or a replica.", Group::Server)
-        .since("2.8.12")
-        .arity(Arity::Exactly(1))
-        .flags(Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST))
-        .acl(Acl::ADMIN.or(Acl::DANGEROUS))
-        .run(Exec::Session(role)),
     Command::new("SHUTDOWN", "Ends the server.", Group::Server)
         .complexity(
             "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
@@ -68,13 +62,5 @@ fn time(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
     ctx.reply.array(2);
     ctx.reply.bulk_int(ctx.now.unix_us.div_euclid(1_000_000));
     ctx.reply.bulk_int(ctx.now.unix_us.rem_euclid(1_000_000));
-    Ok(())
-}
-
-fn role(ctx: &mut SessionContext<'_>, _: Args<'_>) -> Ran {
-    ctx.reply.array(3);
-    ctx.reply.bulk(b"master");
-    ctx.reply.int(0);
-    ctx.reply.array(0);
     Ok(())
 }

@@ -8,6 +8,7 @@ mod keyspace;
 mod memory;
 mod memory_report;
 mod persistence;
+mod replication;
 mod route;
 
 use crate::command::Command;
@@ -21,6 +22,7 @@ pub const COMMANDS: &[&[Command]] = &[
     keyspace::COMMANDS,
     memory::COMMANDS,
     persistence::COMMANDS,
+    replication::COMMANDS,
     route::COMMANDS,
 ];
 

@@ -108,7 +108,7 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
         return Ok(());
     }
     match deadline {
-        Some(at) if at <= now => ctx.keys.remove_expired(key),
+        Some(at) if at <= ctx.keys.horizon() => ctx.keys.remove_expired(key),
         Some(at) => {
             ctx.keys.set_expiry(key, Some(at));
             ctx.keys.changed(key, Class::Generic, "expire");

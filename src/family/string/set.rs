@@ -162,7 +162,7 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     }
     match deadline {
         // A value that would be gone at once is not stored, but what is there goes.
-        Some(at) if at <= now => {
+        Some(at) if at <= ctx.keys.horizon() => {
             if ctx.keys.get(key).is_some() {
                 ctx.keys.remove_expired(key);
             }

@@ -6,6 +6,7 @@ use super::lookup;
 use crate::base::id::{ClientId, ShardId};
 use crate::base::time::Now;
 use crate::command::local::Unblock;
+use crate::command::primary::PrimaryLink;
 use crate::command::session::SessionContext;
 use crate::command::{Args, Exec, Local, Ran, Session, Text};
 use crate::config::Config;
@@ -25,6 +26,8 @@ pub struct Sessions {
     pub keyspace: Keyspace,
     /// Clients that were killed or released, and pauses, in order.
     pub deeds: Vec<String>,
+    /// The link to a primary.
+    pub primary_link: PrimaryLink,
     caller: ClientId,
 }
 
@@ -50,6 +53,7 @@ impl Sessions {
             now,
             clients: (1..=clients).map(session).collect(),
             deeds: Vec::new(),
+            primary_link: PrimaryLink::default(),
             caller: ClientId(1),
         }
     }
@@ -163,6 +167,10 @@ impl Local for Sessions {
 
     fn facts(&self, out: &mut Vec<Text>) {
         out.push(("process_id", "7".to_owned()));
+    }
+
+    fn primary_link(&self) -> &PrimaryLink {
+        &self.primary_link
     }
 
     fn purge_memory(&mut self) {

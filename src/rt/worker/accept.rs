@@ -127,7 +127,8 @@ impl<M: Machine> Worker<M> {
         let door = self.mesh.door(to);
         door.load.fetch_add(1, Ordering::Relaxed);
         if to == self.id {
-            return self.open(socket, listener);
+            let (socket, peer) = self.listeners[listener].peer(socket);
+            return self.open(socket, peer);
         }
         door.hand_over(Arrival::Accepted(socket, listener));
         self.ring_if_asleep(to)

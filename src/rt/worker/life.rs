@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::Worker;
 use crate::base::id::ShardId;
-use crate::coordinator::ConnId;
+use crate::coordinator::{ConnId, Peer};
 use crate::rt::connection::{Phase, Receiving, token};
 use crate::rt::counters::add;
 use crate::rt::machine::Machine;
@@ -20,9 +20,8 @@ use crate::rt::token::Op;
 const LINGER_US: u64 = if cfg!(test) { 1_000_000 } else { 5_000_000 };
 
 impl<M: Machine> Worker<M> {
-    /// Begins to serve a connection that was accepted.
-    pub(super) fn open(&mut self, socket: OwnedFd, listener: usize) -> io::Result<()> {
-        let (socket, peer) = self.listeners[listener].peer(socket);
+    /// Begins to serve a connection.
+    pub(super) fn open(&mut self, socket: OwnedFd, peer: Peer) -> io::Result<()> {
         let conn = self.connections.insert(socket);
         add(&self.door().counters.accepted, 1);
         self.count_connections();

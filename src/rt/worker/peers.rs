@@ -23,7 +23,7 @@ impl<M: Machine> Worker<M> {
     /// Takes what peers have put into the inbox; replies first, since they free what requests need.
     pub(super) fn fetch(&mut self) -> io::Result<()> {
         if self.mesh.doors().len() == 1 {
-            return Ok(());
+            return self.fetch_arrivals();
         }
         for _ in 0..BATCHES_A_PASS {
             if !self.machine.takes_batches() {
@@ -48,9 +48,16 @@ impl<M: Machine> Worker<M> {
 
     /// Takes the connections that peers have sent.
     pub(super) fn fetch_arrivals(&mut self) -> io::Result<()> {
-        while let Ok(arrival) = self.inbox.arrivals.try_recv() {
+        // Mostly there are none, and a look is cheaper than to try.
+        while !self.inbox.arrivals.is_empty()
+            && let Ok(arrival) = self.inbox.arrivals.try_recv()
+        {
             match arrival {
-                Arrival::Accepted(socket, listener) => self.open(socket, listener)?,
+                Arrival::Accepted(socket, listener) => {
+                    let (socket, peer) = self.listeners[listener].peer(socket);
+                    self.open(socket, peer)?;
+                }
+                Arrival::Made(socket, peer) => self.open(socket, peer)?,
                 Arrival::Moved(socket, moved) => self.adopt(socket, moved)?,
             }
         }

@@ -37,13 +37,17 @@ pub fn run_over_whole(
 ) -> Attempt {
     let own = surroundings.shard.0;
     let attempt = match command.exec {
+        Exec::Whole { .. } if let Some(error) = surroundings.refusal(asker, command) => {
+            reply.error_bytes(&error.line());
+            Attempt::Served
+        }
         Exec::Whole { part, combine } => {
             let parts: Result<Vec<Part>, Error> = spaces
                 .iter_mut()
                 .enumerate()
                 .map(|(at, space)| {
                     surroundings.shard.0 = ShardId(at as u16);
-                    part(&mut surroundings.context(space, asker, reply), args)
+                    part(&mut surroundings.context(space, asker, command, reply), args)
                 })
                 .collect();
             match parts {

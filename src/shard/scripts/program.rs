@@ -73,6 +73,7 @@ impl Programs {
             let flags = facts.flags;
             let (keys, arguments) = keys_and_arguments(args, Error::Text("ERR Bad number of keys provided"))?;
             host.reads_only = check_mode(flags, reads_only)?;
+            check_role(flags, host)?;
             host.allows_oom = check_memory(flags, host.around.memory_is_full)?;
             self.engine.call_function(&name, &keys, &arguments, host, reply)
         } else {
@@ -83,6 +84,7 @@ impl Programs {
             let sha = self.script(program, args.at(1))?;
             let flags = self.engine.flags(&sha).expect("the script was just compiled");
             host.reads_only = check_mode(flags, reads_only)?;
+            check_role(flags, host)?;
             host.allows_oom = check_memory(flags, host.around.memory_is_full)?;
             self.engine.run(&sha, &keys, &arguments, host, reply)
         };
@@ -168,6 +170,17 @@ fn check_mode(flags: ScriptFlags, reads_only: bool) -> Result<bool, Error> {
         return Err(READS_ONLY);
     }
     Ok(reads_only || promises)
+}
+
+/// An error when a program that may write must not begin, since this is a replica; one without flags may, up to where it writes.
+fn check_role(flags: ScriptFlags, host: &Host<'_, '_>) -> Result<(), Error> {
+    let config = host.around.config;
+    let refuses = config.is_replica() && config.replica_read_only && !host.asker.from_primary;
+    let begins = flags.contains(ScriptFlags::NO_WRITES) || flags.contains(ScriptFlags::COMPATIBLE);
+    if refuses && !begins {
+        return Err(Error::ReadOnlyReplica);
+    }
+    Ok(())
 }
 
 /// Whether a program may take memory although there is none left; an error when it must not even begin.

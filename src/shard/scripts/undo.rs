@@ -230,6 +230,7 @@ mod tests {
                 no_touch: false,
                 scripted: false,
                 tracks: false,
+                from_primary: false,
             };
             let mut reply = Reply::default();
             self.undo.keep(&self.space, DbIndex(0), command, args);

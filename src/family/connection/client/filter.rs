@@ -125,7 +125,9 @@ impl<'a> Conditions<'a> {
 
     /// Whether each condition that was given holds for a client.
     fn tests(&self, session: &Session) -> impl Iterator<Item = bool> {
-        let kind = if session.is_subscriber() {
+        let kind = if session.from_primary {
+            ClientType::Primary
+        } else if session.is_subscriber() {
             ClientType::PubSub
         } else {
             ClientType::Normal

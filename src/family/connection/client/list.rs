@@ -134,6 +134,7 @@ pub fn flags(session: &Session) -> String {
     let tracking = session.tracking.as_deref();
     let unix = session.local_address.ends_with(":0");
     let letters = [
+        (session.from_primary, 'M'),
         (session.monitor, 'O'),
         (session.is_subscriber(), 'P'),
         (session.multi.is_some(), 'x'),
@@ -143,7 +144,7 @@ pub fn flags(session: &Session) -> String {
         (tracking.is_some_and(|tracking| tracking.is_broadcast()), 'B'),
         (session.closing, 'c'),
         (unix, 'U'),
-        (session.no_evict, 'e'),
+        (session.no_evict && !session.from_primary, 'e'),
         (session.no_touch, 'T'),
     ];
     let set: String = letters

@@ -67,7 +67,7 @@ impl<'a> Pattern<'a> {
             Pattern::Key { field, .. } => *field,
         };
         self.name_for(element, name);
-        let now = keys.now_ms();
+        let now = keys.horizon();
         let entry = keys.lookup(name)?;
         match field {
             Some(field) => entry.hash()?.get(field, now).map(Box::from),

@@ -53,6 +53,10 @@ impl Facts {
         keys(local, &mut part);
         if local.shard() == ShardId(0) {
             local.facts(&mut part.texts);
+            if local.config().is_replica() {
+                let now = local.now();
+                local.primary_link().tell(now, &mut part.texts);
+            }
             configuration(local, &mut part);
         }
         part
@@ -163,7 +167,14 @@ fn configuration(local: &mut dyn Local, part: &mut Part) {
         ("corelane_shards", shards.to_string()),
     ];
     part.texts.extend(texts);
-    for name in ["maxmemory-policy", "availability-zone"] {
+    if let [host, port] = config.replicaof.as_slice() {
+        part.texts.push(("role", "slave".to_owned()));
+        part.texts.push(("master_host", host.clone()));
+        part.texts.push(("master_port", port.clone()));
+        let read_only = u8::from(config.replica_read_only);
+        part.texts.push(("slave_read_only", read_only.to_string()));
+    }
+    for name in ["maxmemory-policy", "availability-zone", "replica-priority"] {
         let directive = crate::config::find(name).expect("the directive is in the table");
         part.texts.push((directive.name, directive.text(config)));
     }

@@ -96,6 +96,33 @@ fn costly_scripts(facts: &Facts, text: &mut String) {
     }
 }
 
+/// What a replica tells of its primary.
+fn primary(facts: &Facts, text: &mut String) {
+    if facts.text("master_host").is_none() {
+        return;
+    }
+    let told = |name: &str| facts.text(name);
+    for name in PRIMARY {
+        if let Some(value) = told(name) {
+            line(text, format_args!("{name}:{value}"));
+        }
+        // Nothing is kept for replicas of this server's own.
+        if *name == "slave_repl_offset" {
+            line(
+                text,
+                format_args!("replicas_repl_buffer_size:0\r\nreplicas_repl_buffer_peak:0"),
+            );
+        }
+    }
+    let priority = told("replica-priority").unwrap_or_default();
+    line(text, format_args!("slave_priority:{priority}"));
+    line(
+        text,
+        format_args!("slave_read_only:{}", told("slave_read_only").unwrap_or_default()),
+    );
+    line(text, format_args!("replica_announced:1"));
+}
+
 fn databases(facts: &Facts, text: &mut String) {
     for (db, [keys, expires, hashes, _]) in &facts.databases {
         line(
@@ -339,14 +366,32 @@ const PERSISTENCE: &[Field] = &[
     Fixed("slot_migration_fork_in_progress", "0"),
 ];
 
+/// What is known of a primary, in the order in which it is told; what is not known is left out.
+const PRIMARY: &[&str] = &[
+    "master_host",
+    "master_port",
+    "master_link_status",
+    "master_last_io_seconds_ago",
+    "master_sync_in_progress",
+    "slave_read_repl_offset",
+    "slave_repl_offset",
+    "master_sync_total_bytes",
+    "master_sync_read_bytes",
+    "master_sync_left_bytes",
+    "master_sync_perc",
+    "master_sync_last_io_seconds_ago",
+    "master_link_down_since_seconds",
+];
+
 const REPLICATION: &[Field] = &[
-    Fixed("role", "master"),
+    Fact("role", "master"),
+    Lines(primary),
     Fixed("connected_slaves", "0"),
     Fixed("replicas_waiting_psync", "0"),
     Fixed("master_failover_state", "no-failover"),
     Fact("master_replid", "0000000000000000000000000000000000000000"),
     Fixed("master_replid2", "0000000000000000000000000000000000000000"),
-    Fixed("master_repl_offset", "0"),
+    Fact("master_repl_offset", "0"),
     Fixed("second_repl_offset", "-1"),
     Fixed("repl_backlog_active", "0"),
     Fixed("repl_backlog_size", "10485760"),
