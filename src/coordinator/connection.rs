@@ -40,6 +40,17 @@ pub enum Flow {
     Closing,
 }
 
+impl Flow {
+    /// One reply of a shard; when `sealed`, nothing may follow meanwhile.
+    pub fn one_at(shard: ShardId, sealed: bool) -> Self {
+        Flow::Flight {
+            shard,
+            outstanding: 1,
+            sealed,
+        }
+    }
+}
+
 /// A blocked client.
 pub struct Blocked {
     /// What it runs.

@@ -390,13 +390,9 @@ impl Node {
         {
             Outcome::Done => {}
             Outcome::Waiting(claim) => self.block_at(id, conn, claim, vec![self.shard.id]),
-            Outcome::Parked => {
-                conn.flow = Flow::Flight {
-                    shard: self.shard.id,
-                    outstanding: 1,
-                    sealed: true,
-                }
-            }
+            Outcome::Parked => conn.flow = Flow::one_at(self.shard.id, true),
+            // What follows does not wait for the disk one by one.
+            Outcome::Held => conn.flow = Flow::one_at(self.shard.id, conn.session.reply_mode != Default::default()),
             Outcome::Lacks(needs) => {
                 conn.deadline_us = None;
                 self.start_roaming(id, conn, command, args, *needs);

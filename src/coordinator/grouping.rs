@@ -167,6 +167,8 @@ impl Node {
             && self.pause.is_none()
             && self.shared.registry.slow.is_empty()
             && !self.shard.is_over_limit()
+            // What a group has changed is answered before it is on disk.
+            && !self.shard.answers_wait_for_disk()
             // Events are told in the order of the commands.
             && !self.shard.config.notify_keyspace_events.is_on()
     }

@@ -123,6 +123,7 @@ impl Shared {
         if let Some(facts) = self.facts {
             facts(out);
         }
+        self.progress.tell(out);
         out.push(("used_memory_startup", self.budget.base_bytes().to_string()));
     }
 

@@ -46,6 +46,10 @@ pub enum ListenError {
     Nowhere,
 }
 
+/// How often, and after how long, a port that is in use is tried again.
+const BIND_RETRIES: u32 = 20;
+const BIND_RETRY: Duration = Duration::from_millis(50);
+
 /// Opens all listeners of the configuration.
 pub fn open_all(config: &Config) -> Result<Vec<Listener>, ListenError> {
     let mut listeners = Vec::new();
@@ -121,9 +125,21 @@ fn bind_tcp(address: SocketAddr, config: &Config) -> Result<Socket, Failure> {
         set_keepalive(&socket, config.tcp_keepalive_s)
     };
     options().map_err(|error| ("setsockopt: ", error))?;
-    socket.bind(&address.into()).map_err(|error| ("bind: ", error))?;
+    bind_patiently(&socket, address).map_err(|error| ("bind: ", error))?;
     socket.listen(config.tcp_backlog).map_err(|error| ("listen: ", error))?;
     Ok(socket)
+}
+
+/// The kernel gives the port of a process that was killed back a little after it has ended, since the process's rings go first: who starts
+/// another one at once waits for that.
+fn bind_patiently(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    for _ in 0..BIND_RETRIES {
+        match socket.bind(&address.into()) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(BIND_RETRY),
+            outcome => return outcome,
+        }
+    }
+    socket.bind(&address.into())
 }
 
 /// A silent peer is probed after `interval_s` and given up after three probes a third of that apart; 0: never.

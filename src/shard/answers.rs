@@ -3,7 +3,7 @@
 //! seen by it.
 
 use super::message::{Message, Origin, Outbox, Stale};
-use super::state::Shard;
+use super::state::{Outcome, Shard};
 use super::tracking::invalidation;
 use crate::base::id::{ClientId, ShardId, TxId};
 use crate::protocol::request::Span;
@@ -78,26 +78,35 @@ impl Shard {
         }
     }
 
-    /// Holds back the reply of a command of this core that has started wake-ups, or whose changes must be on disk; it comes by message. Tells whether
-    /// it did.
-    pub(super) fn defer_here(&mut self, origin: Origin, reply: &[u8]) -> bool {
+    /// Holds back the reply of a command of this core that has started wake-ups, or whose changes must be on disk; then it comes by message.
+    #[inline]
+    pub(super) fn defer_here(&mut self, origin: Origin, reply: &[u8]) -> Outcome {
         let commit = self.commit_of_request();
         if self.wakes.is_empty() && commit.is_none() {
-            return false;
+            return Outcome::Done;
         }
+        self.defer_for(commit, origin, reply)
+    }
+
+    fn defer_for(&mut self, commit: Option<u64>, origin: Origin, reply: &[u8]) -> Outcome {
         let wakes = std::mem::take(&mut self.wakes);
         let reply = reply.to_vec();
         let answer = Answer::Done { origin, reply };
         match commit {
-            Some(commit) if wakes.is_empty() => self.log.held.push(commit, answer),
-            _ => self.deferred.push(Deferred {
-                wakes,
-                answers: vec![answer],
-                commit,
-                is_stale: false,
-            }),
+            Some(commit) if wakes.is_empty() => {
+                self.log.held.push(commit, answer);
+                Outcome::Held
+            }
+            _ => {
+                self.deferred.push(Deferred {
+                    wakes,
+                    answers: vec![answer],
+                    commit,
+                    is_stale: false,
+                });
+                Outcome::Parked
+            }
         }
-        true
     }
 
     /// Tells a blocked client that it was served, now or when what it was given is on disk; `before`: how much was recorded before.

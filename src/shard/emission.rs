@@ -165,6 +165,7 @@ impl Shard {
         }
         let large = (!emission.is_lent).then(|| emission.large.pop_front()).flatten();
         emission.is_lent |= large.is_some();
+        self.disown_records();
         large
     }
 
@@ -204,6 +205,7 @@ impl Shard {
         if is_last && let Some(emission) = &mut self.log.emission {
             emission.is_lent = false;
         }
+        self.disown_records();
         is_last
     }
 }

@@ -36,6 +36,7 @@ impl Shard {
             let due = [space.db(db).next_expiry_hint(), space.db(db).next_field_expiry()];
             more |= due.into_iter().flatten().any(|at| at <= now);
         }
+        self.disown_records();
         if self.has_aftermath() {
             self.settle(out);
         }

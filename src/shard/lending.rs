@@ -156,7 +156,7 @@ impl Shard {
                 },
             );
         }
-        self.attribute_records();
+        self.disown_records();
         if release.confirm {
             self.confirm(from, release.tx, out);
         }

@@ -16,6 +16,7 @@ use super::message::{Message, Outbox};
 use super::state::Shard;
 use crate::base::id::{ClientId, ShardId, TxId};
 use crate::base::time::UnixMillis;
+use crate::command::Text;
 use crate::command::redo::Rewrite;
 use crate::config::SyncPolicy;
 use crate::format::frame::{self, Head, Shards};
@@ -99,9 +100,35 @@ pub struct Progress {
     pub base_bytes: AtomicU64,
     /// Whether it is being begun anew.
     pub is_rewriting: AtomicBool,
-    /// How often that has succeeded, and failed.
+    /// How often that has succeeded, and failed since it last did.
     pub rewrites: AtomicU64,
     pub failures: AtomicU64,
+    /// Whether there is a log.
+    pub is_kept: AtomicBool,
+}
+
+impl Progress {
+    /// Fields of INFO.
+    pub fn tell(&self, out: &mut Vec<Text>) {
+        let flag = |flag: &AtomicBool| u8::from(flag.load(Ordering::Relaxed)).to_string();
+        let number = |number: &AtomicU64| number.load(Ordering::Relaxed).to_string();
+        let status = if self.failures.load(Ordering::Relaxed) == 0 {
+            "ok"
+        } else {
+            "err"
+        };
+        out.extend([
+            ("aof_enabled", flag(&self.is_kept)),
+            ("aof_rewrite_in_progress", flag(&self.is_rewriting)),
+            ("aof_last_bgrewrite_status", status.to_owned()),
+            ("aof_rewrites", number(&self.rewrites)),
+            ("aof_rewrites_consecutive_failures", number(&self.failures)),
+        ]);
+        if self.is_kept.load(Ordering::Relaxed) {
+            out.push(("aof_current_size", number(&self.bytes)));
+            out.push(("aof_base_size", number(&self.base_bytes)));
+        }
+    }
 }
 
 /// An answer, and the commit that it waits for.
@@ -242,6 +269,7 @@ impl Shard {
     /// Begins with what the log has; from now on changes are logged, behind what is in the file.
     pub fn keep_log(&mut self, keyspace: Box<Keyspace>, position: Position) {
         self.keyspace = Some(keyspace);
+        self.progress.is_kept.store(true, Ordering::Relaxed);
         self.log.is_kept = true;
         self.log.frame_count = position.frames;
         (self.log.written_bytes, self.log.synced_bytes) = (position.bytes, position.bytes);
@@ -333,7 +361,7 @@ impl Shard {
     }
 
     /// What was recorded since the last answer belongs to no request.
-    pub(super) fn attribute_records(&mut self) {
+    pub(super) fn disown_records(&mut self) {
         self.log.answered = self.recorded();
     }
 
@@ -363,7 +391,7 @@ impl Shard {
             SyncPolicy::EverySecond => log.dirty_since_us + SYNC_EVERY_US <= now_us,
             SyncPolicy::Never => false,
         };
-        let syncs = milestone.is_some() || !is_clean && (is_due || !log.held.is_empty());
+        let syncs = milestone.is_some() || !log.held.is_empty() || !is_clean && is_due;
         if log.frames.is_empty() && !syncs {
             return None;
         }

@@ -42,6 +42,8 @@ pub enum Outcome {
     Waiting(Claim),
     /// Its keys are held by a transaction: a message will bring the reply.
     Parked,
+    /// It has run, and its reply waits for the disk: a message will bring it, and what follows may run meanwhile.
+    Held,
     /// A script needs what is not here; nothing was changed.
     Lacks(Box<Needs>),
 }
@@ -258,11 +260,13 @@ impl Shard {
         self.wakes.clear();
         let mark = reply.len();
         match self.execute(asker, command, args, reply, out) {
-            Attempt::Served if self.defer_here(asker.origin, &reply.bytes()[mark..]) => {
-                reply.truncate(mark);
-                Outcome::Parked
+            Attempt::Served => {
+                let outcome = self.defer_here(asker.origin, &reply.bytes()[mark..]);
+                if !matches!(outcome, Outcome::Done) {
+                    reply.truncate(mark);
+                }
+                outcome
             }
-            Attempt::Served => Outcome::Done,
             Attempt::Nothing => Outcome::Waiting(self.start_waiting(asker, command, args)),
             Attempt::Lacks => Outcome::Lacks(self.scripts.take_needs()),
         }

@@ -4,9 +4,12 @@ tests/README.md lists the items, with what else covers them.
 """
 
 import collections
+import contextlib
 import glob
 import os
 import pathlib
+import shutil
+import tempfile
 import threading
 import time
 
@@ -19,6 +22,13 @@ from wire import Wire
 SPREAD = [f"queue:{number}" for number in range(16)]
 
 TURNED = "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+
+
+def resident_bytes(server):
+    """What the server's process takes of the memory."""
+    lines = pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+    (kib,) = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
+    return int(kib) * 1024
 
 
 class WherePeersBreak(ServerTest):
@@ -359,37 +369,52 @@ class WherePeersBreak(ServerTest):
         self.client.xtrim("stream", maxlen=0, approximate=False)
         self.assertEqual(lag(), 0)
 
-    def test_15_nothing_forks(self):
-        """Snapshot, log rewrite or a full resync makes the tail latency of all clients jump; fork doubles memory. Here none of them is made."""
+    def test_15_a_log_that_is_begun_anew_stops_nobody(self):
+        """Snapshot, log rewrite or a full resync makes the tail latency of all clients jump; fork doubles memory."""
         self.skip_on_valkey("it forks")
-        before = self.client.config_get("save", "appendonly")
-        self.addCleanup(lambda: [self.client.config_set(*setting) for setting in before.items()])
-        self.client.config_set("save", "1 1")
-        self.client.config_set("appendonly", "yes")
-        for name in ("SAVE", "BGSAVE", "BGREWRITEAOF", "SYNC"):
-            with self.assertRaisesRegex(redis.ResponseError, "^unknown command"):
-                self.client.execute_command(name)
-        pid, start = self.server.process.pid, time.monotonic()
-        while time.monotonic() < start + 1.5:
-            with self.client.pipeline(transaction=False) as pipe:
-                for number in range(100):
-                    pipe.set(f"key:{number}", "x" * 100)
-                pipe.execute()
-            for task in glob.glob(f"/proc/{pid}/task/*/children"):
-                self.assertEqual(pathlib.Path(task).read_text(), "")
+        server = self.start(self.binary, "--appendonly", "yes", "--appendfsync", "no")
+        client = server.client()
+        with client.pipeline(transaction=False) as pipe:
+            for number in range(100_000):
+                pipe.set(f"key:{number}", "x" * 200)
+            for _ in range(20):
+                pipe.rpush("large", *[f"element:{number}" for number in range(10_000)])
+            pipe.execute()
+        before, peak, answered = resident_bytes(server), 0, 0
+        client.bgrewriteaof()
+        while client.info("persistence")["aof_rewrite_in_progress"]:
+            self.assertEqual(client.get("key:7"), "x" * 200)
+            answered += 1
+            peak = max(peak, resident_bytes(server))
+            for task in glob.glob(f"/proc/{server.process.pid}/task/*/children"):
+                # A thread may just have ended.
+                with contextlib.suppress(FileNotFoundError):
+                    self.assertEqual(pathlib.Path(task).read_text(), "")
+        # Who asks something else is answered all the time, not at the end.
+        self.assertGreater(answered, 20)
+        self.assertLess(peak, before * 1.5)
+        self.assertEqual((client.dbsize(), client.llen("large")), (100_001, 200_000))
 
-    def test_16_no_reply_claims_to_be_durable(self):
-        """No durability per reply. Here there is no log yet: whoever asks for it is refused, and the operator is warned."""
-        self.skip_on_valkey("it has a log")
-        refused = "^WAITAOF cannot be used when numlocal is set but appendonly is disabled"
-        self.addCleanup(self.client.config_set, "appendonly", "no")
-        self.client.config_set("appendonly", "yes")
-        self.client.set("key", "value")
-        with self.assertRaisesRegex(redis.ResponseError, refused):
-            self.client.execute_command("WAITAOF", 1, 0, 0)
-        self.assertEqual(self.client.execute_command("WAITAOF", 0, 1, 50), [0, 0])
-        self.assertEqual(self.client.info("persistence")["aof_enabled"], 0)
-        self.assertIn("Directive appendonly has no effect yet", self.server.log_tail())
+    def test_16_a_reply_waits_for_the_disk_and_nobody_else_does(self):
+        """No durability per reply. Here what was answered with appendfsync always is there after the process was killed."""
+        self.skip_on_valkey("its log is its own")
+        folder = tempfile.mkdtemp(prefix="corelane-log-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        directives = ["--dir", folder, "--appendonly", "yes", "--appendfsync", "always"]
+        server = self.start(self.binary, *directives)
+        wires = [Wire(server, 60) for _ in SPREAD]
+        for number, (wire, key) in enumerate(zip(wires, SPREAD)):
+            self.addCleanup(wire.close)
+            wire.send(("RPUSH", key, number), ("MULTI",), ("INCR", "counter"), ("SADD", "members", number), ("EXEC",))
+        for wire in wires:
+            self.assertEqual([wire.reply() for _ in range(4)], [1, "OK", "QUEUED", "QUEUED"])
+            self.assertEqual(wire.reply()[1], 1)
+        self.assertEqual(server.client().execute_command("WAITAOF", 1, 0, 0), [1, 0])
+        server.process.kill()
+        server.process.wait()
+        again = self.start(self.binary, *directives).client()
+        self.assertEqual([again.lrange(key, 0, -1) for key in SPREAD], [[str(number)] for number in range(len(SPREAD))])
+        self.assertEqual((again.get("counter"), again.scard("members")), (str(len(SPREAD)), len(SPREAD)))
 
     def test_17_each_core_does_the_work_of_its_own_queues(self):
         """Going from one core to two gains 9 %: here what a core does for its queues asks nothing of another."""

@@ -1,7 +1,8 @@
-//! WAIT and WAITAOF: waiting until writes have reached others. There are no replicas and there is no append-only file, so they wait until their time
-//! is up, unless they ask for nothing.
+//! WAIT and WAITAOF: waiting until writes have reached others, or the disk. There are no replicas, so who asks for some waits until the time is up.
+//! With `appendfsync always` what was answered is on disk.
 
 use crate::command::{Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Group};
+use crate::config::SyncPolicy;
 use crate::protocol::reply::Reply;
 use crate::types::Kind;
 
@@ -85,15 +86,21 @@ fn waitaof(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Attempt, Error> {
     if ctx.config.is_replica() {
         return Err(AOF_ON_REPLICA);
     }
-    if local > 0 {
+    if local > 0 && !ctx.config.appendonly {
         return Err(Error::Text(
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
         ));
     }
+    let is_on_disk = ctx.config.appendonly && ctx.config.appendfsync == SyncPolicy::Always;
+    if local > 0 && !is_on_disk {
+        return Err(Error::Text("ERR WAITAOF with numlocal needs appendfsync always."));
+    }
     if replicas > 0 {
         return Ok(Attempt::Nothing);
     }
-    write_files(ctx.reply);
+    ctx.reply.array(2);
+    ctx.reply.int(i64::from(is_on_disk));
+    ctx.reply.int(0);
     Ok(Attempt::Served)
 }
 
@@ -102,7 +109,7 @@ fn write_replicas(reply: &mut Reply) {
     reply.int(0);
 }
 
-/// How many files here and at replicas have everything: none.
+/// How many files here and at replicas are known to have everything when replicas were asked for: none.
 fn write_files(reply: &mut Reply) {
     reply.array(2);
     reply.int(0);

@@ -351,20 +351,39 @@ const PERSISTENCE: &[Field] = &[
     Fixed("rdb_last_cow_size", "0"),
     Fixed("rdb_last_load_keys_expired", "0"),
     Fixed("rdb_last_load_keys_loaded", "0"),
-    Fixed("aof_enabled", "0"),
-    Fixed("aof_rewrite_in_progress", "0"),
+    Fact("aof_enabled", "0"),
+    Fact("aof_rewrite_in_progress", "0"),
     Fixed("aof_rewrite_scheduled", "0"),
     Fixed("aof_last_rewrite_time_sec", "-1"),
     Fixed("aof_current_rewrite_time_sec", "-1"),
-    Fixed("aof_last_bgrewrite_status", "ok"),
-    Fixed("aof_rewrites", "0"),
-    Fixed("aof_rewrites_consecutive_failures", "0"),
+    Fact("aof_last_bgrewrite_status", "ok"),
+    Fact("aof_rewrites", "0"),
+    Fact("aof_rewrites_consecutive_failures", "0"),
     Fixed("aof_last_write_status", "ok"),
     Fixed("aof_last_cow_size", "0"),
     Fixed("module_fork_in_progress", "0"),
     Fixed("module_fork_last_cow_size", "0"),
     Fixed("slot_migration_fork_in_progress", "0"),
+    Lines(log),
 ];
+
+/// Only told when there is a log.
+fn log(facts: &Facts, text: &mut String) {
+    let sizes = ["aof_current_size", "aof_base_size"];
+    for (name, bytes) in sizes.iter().filter_map(|name| Some((name, facts.text(name)?))) {
+        line(text, format_args!("{name}:{bytes}"));
+    }
+    if facts.text(sizes[0]).is_some() {
+        for name in [
+            "aof_pending_rewrite",
+            "aof_buffer_length",
+            "aof_pending_bio_fsync",
+            "aof_delayed_fsync",
+        ] {
+            line(text, format_args!("{name}:0"));
+        }
+    }
+}
 
 /// What is known of a primary, in the order in which it is told; what is not known is left out.
 const PRIMARY: &[&str] = &[
