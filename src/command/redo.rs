@@ -14,6 +14,7 @@ use crate::base::time::UnixMillis;
 use crate::config::Config;
 use crate::format::{self, dump};
 use crate::keyspace::{Entry, Keyspace, StringRef};
+use crate::types::stream::Production;
 
 /// What a record changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub enum Scope {
     Key(usize),
     /// Whole databases of the shard.
     Shard,
+    /// What a producer of the stream at the key that is word 0 has added: the producer, the token by which it knows the entry, the entry's id and when this was,
+    /// Unix milliseconds. No command says that.
+    Token,
     /// Nothing yet: its one word is a piece of records that are too long to be recorded at once.
     Piece,
     /// As `Piece`, the last one of these records.
@@ -57,6 +61,7 @@ mod tag {
     pub const LIBRARIES: u64 = 2;
     pub const PIECE: u64 = 3;
     pub const LAST_PIECE: u64 = 4;
+    pub const TOKEN: u64 = 5;
 }
 
 /// The most memory that is kept for the next records, in bytes.
@@ -197,6 +202,7 @@ impl Redo {
                 write_number(at as u64, out);
             }
             Scope::Shard => write_number(tag::SHARD, out),
+            Scope::Token => write_number(tag::TOKEN, out),
             Scope::Piece => write_number(tag::PIECE, out),
             Scope::LastPiece => write_number(tag::LAST_PIECE, out),
             Scope::Libraries(state) => {
@@ -244,6 +250,29 @@ impl Redo {
         dump::seal(&mut payload);
         let words: [&[u8]; 6] = [b"RESTORE", key, expires_at.as_bytes(), &payload, b"REPLACE", b"ABSTTL"];
         self.push(db, Scope::Key(1), words);
+        if let Some(production) = entry.stream().and_then(|stream| stream.production.as_deref()) {
+            self.push_production(db, key, production);
+        }
+    }
+
+    /// Adds what the producers of a stream have added lately, which its payload does not have.
+    #[cold]
+    fn push_production(&mut self, db: DbIndex, key: &[u8], production: &Production) {
+        let memory = production.memory();
+        let (duration, most) = (memory.duration_s.to_string(), memory.tokens_max.to_string());
+        let settings: [&[u8]; 6] = [
+            b"XCFGSET",
+            key,
+            b"IDMP-DURATION",
+            duration.as_bytes(),
+            b"IDMP-MAXSIZE",
+            most.as_bytes(),
+        ];
+        self.push(db, Scope::Key(1), settings);
+        for (producer, token, id, at) in production.tokens() {
+            let (id, at) = (id.text(), at.to_string());
+            self.push(db, Scope::Token, [key, producer, token, id.as_bytes(), at.as_bytes()]);
+        }
     }
 
     /// Adds what a command has done that has said nothing itself: its words when they name one key, else the values that it left at its keys.
@@ -309,6 +338,7 @@ fn read_record<'a>(left: &mut &'a [u8]) -> Result<Record<'a>, Damaged> {
     let scope = match read_number(left)? {
         tag::KEY => Scope::Key(usize::try_from(read_number(left)?).map_err(|_| Damaged)?),
         tag::SHARD => Scope::Shard,
+        tag::TOKEN => Scope::Token,
         tag::PIECE => Scope::Piece,
         tag::LAST_PIECE => Scope::LastPiece,
         tag::LIBRARIES => Scope::Libraries(read_number(left)?),
@@ -349,6 +379,7 @@ impl Record<'_> {
     pub fn key(&self) -> Option<&[u8]> {
         match self.scope {
             Scope::Key(at) => self.words.get(at).copied(),
+            Scope::Token => self.words.first().copied(),
             Scope::Shard | Scope::Libraries(_) | Scope::Piece | Scope::LastPiece => None,
         }
     }
@@ -397,6 +428,7 @@ mod tests {
         prop_oneof![
             (0usize..3).prop_map(Scope::Key),
             Just(Scope::Shard),
+            Just(Scope::Token),
             Just(Scope::Piece),
             Just(Scope::LastPiece),
             any::<u64>().prop_map(Scope::Libraries)

@@ -31,7 +31,7 @@ impl Node {
         for record in records(&encoded) {
             let record = record.expect("what was recorded is encoded well");
             match record.scope {
-                Scope::Key(_) => {
+                Scope::Key(_) | Scope::Token => {
                     let owner = record.key().map_or(self.shard.id, |key| self.router.shard(key));
                     add(&mut parts, owner, &record);
                 }
@@ -183,5 +183,134 @@ impl super::node::Shared {
     /// Transactions in the logs have names up to `last`.
     pub fn begin_logged_after(&self, last: TxId) {
         self.logged.store(last.0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::ConnId;
+    use crate::config::{Config, SyncPolicy};
+    use crate::coordinator::{Lane, NodeSetup, Peer, Shared};
+    use crate::shard::router::Router;
+
+    /// Nodes that keep a log in which every answer waits for the disk.
+    fn nodes(shards: u16) -> Vec<Node> {
+        let shared = Arc::new(Shared::default());
+        let node = |shard| {
+            let config = Config {
+                appendonly: true,
+                appendfsync: SyncPolicy::Always,
+                ..Config::default()
+            };
+            let keyspace = Box::new(Keyspace::new(config.databases));
+            let setup = NodeSetup {
+                shard: ShardId(shard),
+                shards,
+                config,
+                now: Now::default(),
+                seed: 0,
+                shared: Arc::clone(&shared),
+            };
+            let mut node = Node::new(setup).expect("the default rules are valid");
+            node.begin_with(Start {
+                keyspace,
+                position: Position::default(),
+                emits: false,
+            });
+            node
+        };
+        (0..shards).map(node).collect()
+    }
+
+    /// What a connection is sent.
+    fn sent(node: &mut Node, conn: ConnId) -> String {
+        while node.next_event().is_some() {}
+        let bytes = node.output(conn).unwrap_or_default();
+        let text = String::from_utf8(bytes.clone()).expect("the replies are text");
+        node.sent(conn, bytes);
+        text
+    }
+
+    /// Carries what nodes have for each other, until there is nothing.
+    fn carry(nodes: &mut [Node]) {
+        let all: Vec<ShardId> = nodes.iter().map(Node::id).collect();
+        let mut found = true;
+        while std::mem::take(&mut found) {
+            for (&from, &to) in all.iter().flat_map(|from| all.iter().map(move |to| (from, to))) {
+                for lane in [Lane::Reply, Lane::Request] {
+                    if from != to
+                        && let Some(batch) = nodes[from.index()].take_batch(to, lane)
+                    {
+                        found = true;
+                        nodes[to.index()].deliver(from, batch);
+                    }
+                }
+            }
+        }
+    }
+
+    fn commit(node: &mut Node) {
+        let commit = node.take_commit().expect("there is something to be written");
+        assert!(commit.syncs, "answers wait for it");
+        assert!(node.take_commit().is_none(), "one commit is written at a time");
+        node.committed(commit.bytes);
+    }
+
+    #[test]
+    fn a_change_is_answered_when_it_is_on_disk_and_a_read_at_once() {
+        let mut nodes = nodes(1);
+        let node = &mut nodes[0];
+        let (one, other) = (ConnId(0), ConnId(1));
+        node.open(one, Peer::default());
+        node.open(other, Peer::default());
+        node.receive(one, b"SET k v\r\nAPPEND k w\r\nGET k\r\n");
+        node.receive(other, b"GET k\r\n");
+        assert_eq!(
+            (sent(node, one), sent(node, other)),
+            (String::new(), "$2\r\nvw\r\n".to_owned())
+        );
+        let first = node.take_commit().expect("there is something to be written");
+        node.receive(other, b"DEL k\r\n");
+        node.committed(first.bytes);
+        // What came while the first was written waits for the next.
+        assert_eq!(
+            (sent(node, one), sent(node, other)),
+            ("+OK\r\n:2\r\n$2\r\nvw\r\n".to_owned(), String::new())
+        );
+        commit(node);
+        assert_eq!(sent(node, other), ":1\r\n");
+        assert!(node.take_commit().is_none(), "there is nothing left");
+    }
+
+    #[test]
+    fn a_transaction_is_answered_when_all_its_parts_are_on_disk() {
+        let mut nodes = nodes(2);
+        let router = Router::new(2, &Config::default().affinity).expect("the default rules are valid");
+        let mut names = (0..).map(|number| format!("key:{number}"));
+        let keys = [0, 1].map(|shard| names.find(|name| router.shard(name.as_bytes()) == ShardId(shard)));
+        let [Some(here), Some(there)] = keys else {
+            unreachable!("names do not end")
+        };
+        let conn = ConnId(0);
+        nodes[0].open(conn, Peer::default());
+        nodes[1].open(conn, Peer::default());
+        let block = format!("MULTI\r\nSET {here} 1\r\nSET {there} 2\r\nEXEC\r\n");
+        nodes[0].receive(conn, block.as_bytes());
+        carry(&mut nodes);
+        // Another change of a shard, behind its part.
+        nodes[1].receive(conn, format!("APPEND {there} 3\r\n").as_bytes());
+        commit(&mut nodes[1]);
+        carry(&mut nodes);
+        let nothing = String::new();
+        assert_eq!(
+            (sent(&mut nodes[0], conn), sent(&mut nodes[1], conn)),
+            (nothing.clone(), nothing)
+        );
+        commit(&mut nodes[0]);
+        carry(&mut nodes);
+        let replies = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n";
+        assert_eq!(sent(&mut nodes[0], conn), replies);
+        assert_eq!(sent(&mut nodes[1], conn), ":2\r\n");
     }
 }

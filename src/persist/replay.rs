@@ -1,6 +1,7 @@
 //! Records of the log run again over a keyspace, at the time at which they were recorded.
 
 use crate::base::id::ShardId;
+use crate::base::number::parse_i64;
 use crate::base::rng::Rng;
 use crate::base::time::{Now, UnixMillis};
 use crate::catalog;
@@ -9,10 +10,11 @@ use crate::command::redo::{Damaged, Record, Scope, records};
 use crate::command::{Command, Effects, Subscriptions};
 use crate::config::Config;
 use crate::format::frame::Frame;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Entry, Keyspace};
 use crate::protocol::reply::{Reply, Resp};
 use crate::shard::execute::Surroundings;
 use crate::shard::message::{Asker, Origin};
+use crate::types::stream::Spelled;
 
 /// The functions that the process knew, and the state of their registry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,6 +113,9 @@ impl<'c> Replay<'c> {
                 databases: space.databases(),
             });
         }
+        if record.scope == Scope::Token {
+            return remember(space, record).ok_or(ReplayError::Damaged(Damaged));
+        }
         let command = command_of(record)?;
         let mut surroundings = Surroundings {
             effects: &mut self.effects,
@@ -152,4 +157,21 @@ fn command_of(record: &Record<'_>) -> Result<&'static Command, ReplayError> {
         Some(sub) if !command.subcommands.is_empty() => catalog::find_sub(command, sub).ok_or_else(unknown),
         _ => Ok(command),
     }
+}
+
+/// A producer of a stream knows again what it has added.
+fn remember(space: &mut Keyspace, record: &Record<'_>) -> Option<()> {
+    let [key, producer, token, id, at] = *record.words else {
+        return None;
+    };
+    let (Spelled::Full(id), at) = (Spelled::parse(id)?, parse_i64(at)?) else {
+        return None;
+    };
+    // A stream that is gone has no producers.
+    let stream = space.db_mut(record.db).get_mut(key).and_then(Entry::stream_mut);
+    if let Some(stream) = stream {
+        let production = stream.production.get_or_insert_default();
+        production.remember(producer, token, id, at);
+    }
+    Some(())
 }

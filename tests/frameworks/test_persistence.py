@@ -113,6 +113,29 @@ class Recovering(PersistenceTest):
         time.sleep(1.1)
         self.assert_same_after(server, (0, 3, 4, 5, 9))
 
+    def test_what_producers_have_added_is_not_added_again(self):
+        server = self.logging("always")
+        client = server.client()
+        client.execute_command("XADD", "stream", "IDMP", "producer", "before", "*", "a", 1)
+        client.execute_command("XCFGSET", "stream", "IDMP-DURATION", 1000, "IDMP-MAXSIZE", 50)
+        added = {}
+        for name in ("one", "two"):
+            added[name] = client.execute_command("XADD", "stream", "IDMP", "producer", name, "*", "a", 1)
+        added["auto"] = client.execute_command("XADD", "stream", "IDMPAUTO", "other", "*", "a", 1)
+        client.bgrewriteaof()
+        self.wait_rewritten(client)
+        added["three"] = client.execute_command("XADD", "stream", "IDMP", "producer", "three", "*", "a", 1)
+        client.rename("stream", "renamed")
+        for _ in range(2):
+            self.kill(server)
+            server = self.logging("always")
+            client = server.client()
+            for name in ("one", "two", "three"):
+                again = client.execute_command("XADD", "renamed", "IDMP", "producer", name, "*", "a", 1)
+                self.assertEqual(again, added[name])
+            again = client.execute_command("XADD", "renamed", "IDMPAUTO", "other", "*", "a", 1)
+            self.assertEqual((again, client.xlen("renamed")), (added["auto"], 5))
+
     def test_a_blocked_client_that_was_served_stays_so(self):
         server = self.logging("always")
         waiting = [Wire(server, 60) for _ in SPREAD]

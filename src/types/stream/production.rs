@@ -87,6 +87,14 @@ impl Production {
         }
     }
 
+    /// All that is remembered, each producer's oldest first: the producer, the token, the entry, and when it was added, Unix milliseconds.
+    pub fn tokens(&self) -> impl Iterator<Item = (&[u8], &[u8], StreamId, i64)> {
+        self.producers.iter().flat_map(|(name, producer)| {
+            let added = producer.order.iter();
+            added.filter_map(|(at, token)| Some((&**name, &**token, *producer.added.get(token)?, *at)))
+        })
+    }
+
     /// The entry that `producer` has added with `token`, if that is remembered at `now_ms`; counts it as a duplicate.
     pub fn duplicate(&mut self, producer: &[u8], token: &[u8], now_ms: i64) -> Option<StreamId> {
         let since = self.since(now_ms);
@@ -173,6 +181,21 @@ mod tests {
             (tally.producers, tally.tokens, tally.added, tally.duplicates),
             (0, 0, 1, 1)
         );
+    }
+
+    #[test]
+    fn what_is_remembered_can_be_told_again() {
+        let mut production = Production::default();
+        for at in 0..10u64 {
+            let producer = [b'a' + (at % 3) as u8];
+            production.remember(&producer, &at.to_le_bytes(), StreamId::new(at, 0), at as i64);
+        }
+        let mut again = Production::default();
+        for (producer, token, id, at) in production.tokens() {
+            again.remember(producer, token, id, at);
+        }
+        assert!(again.tokens().eq(production.tokens()));
+        assert_eq!(again.tokens().count(), 10);
     }
 
     #[test]
