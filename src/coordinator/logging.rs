@@ -235,19 +235,21 @@ mod tests {
     /// Carries what nodes have for each other, until there is nothing.
     fn carry(nodes: &mut [Node]) {
         let all: Vec<ShardId> = nodes.iter().map(Node::id).collect();
-        let mut found = true;
-        while std::mem::take(&mut found) {
-            for (&from, &to) in all.iter().flat_map(|from| all.iter().map(move |to| (from, to))) {
-                for lane in [Lane::Reply, Lane::Request] {
-                    if from != to
-                        && let Some(batch) = nodes[from.index()].take_batch(to, lane)
-                    {
-                        found = true;
-                        nodes[to.index()].deliver(from, batch);
-                    }
-                }
-            }
+        let pairs = || all.iter().flat_map(|&from| all.iter().map(move |&to| (from, to)));
+        let mut lanes = Vec::new();
+        for (from, to) in pairs().filter(|(from, to)| from != to) {
+            lanes.extend([Lane::Reply, Lane::Request].map(|lane| (from, to, lane)));
         }
+        while lanes.iter().any(|lane| carry_one(nodes, *lane)) {}
+    }
+
+    fn carry_one(nodes: &mut [Node], (from, to, lane): (ShardId, ShardId, Lane)) -> bool {
+        let batch = nodes[from.index()].take_batch(to, lane);
+        let is_there = batch.is_some();
+        batch
+            .into_iter()
+            .for_each(|batch| nodes[to.index()].deliver(from, batch));
+        is_there
     }
 
     fn commit(node: &mut Node) {
