@@ -50,11 +50,12 @@ class PersistenceTest(ServerTest):
 
         self.wait_until(is_over)
 
-    def assert_same_after(self, server, databases=(0, 3), policy="always", shards=None):
-        """Kills a server, starts another one, and compares."""
+    def assert_same_after(self, server, databases=(0, 3), policy="always", shards=None, ending=signal.SIGKILL):
+        """Ends a server, starts another one, and compares."""
         options = {"decode_responses": False, "single_connection_client": True}
         wanted = contents(server.client(**options), databases)
-        self.kill(server)
+        server.process.send_signal(ending)
+        server.process.wait()
         self.shards = shards or self.shards
         again = self.logging(policy)
         found = contents(again.client(**options), databases)
@@ -313,6 +314,27 @@ class UnderLoad(PersistenceTest):
         for policy in ("always", "everysec"):
             with self.subTest(policy):
                 self.rewriting(policy, 3)
+                shutil.rmtree(f"{self.folder}/appendonlydir")
+
+    def test_an_end_while_the_log_is_begun_anew(self):
+        for ending, policy in ((signal.SIGKILL, "always"), (signal.SIGTERM, "everysec"), (signal.SIGTERM, "no")):
+            with self.subTest(f"{ending} {policy}"):
+                server = self.logging(policy)
+                client = server.client()
+                with client.pipeline(transaction=False) as pipe:
+                    for number in range(3_000):
+                        pipe.set(f"filler:{number}", "x" * 400)
+                    pipe.rpush("large", *[f"element:{number}" for number in range(60_000)])
+                    pipe.execute()
+                wanted = sorted(client.keys())
+                client.bgrewriteaof()
+                client.incr("after")
+                client.rpush("large", "last")
+                server.process.send_signal(ending)
+                self.assertEqual(server.process.wait(), -ending if ending == signal.SIGKILL else 0, server.log_tail())
+                again = self.logging(policy).client()
+                self.assertEqual(sorted(again.keys()), sorted([*wanted, "after"]))
+                self.assertEqual(again.lrange("large", 0, -1), [f"element:{number}" for number in range(60_000)] + ["last"])
                 shutil.rmtree(f"{self.folder}/appendonlydir")
 
     def test_a_log_that_has_grown_is_begun_anew(self):

@@ -9,12 +9,14 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use io_uring::opcode;
 use io_uring::types::{Fd, FsyncFlags};
 
 use super::Worker;
+use crate::rt::clock::monotonic_us;
 use crate::rt::machine::Machine;
 use crate::rt::rewrites::Rewrites;
 use crate::rt::token::{Op, Token};
@@ -25,6 +27,11 @@ use crate::shard::log::{Commit, Milestone};
 const WRITE_BYTES_MAX: usize = 1 << 30;
 /// Beyond so many bytes that wait for a write, the loop waits for it too.
 const BACKLOG_BYTES_MAX: usize = 64 << 20;
+
+/// How soon it is looked again whether the next file is there.
+const NEXT_FILE_RETRY: Duration = Duration::from_millis(1);
+/// How long the end waits for it, microseconds.
+const CLOSING_US: u64 = 10_000_000;
 
 /// Where a commit is.
 enum Stage {
@@ -74,12 +81,16 @@ impl<M: Machine> Worker<M> {
         self.inscribe()?;
         self.begin_commit()?;
         while self.machine.uncommitted_bytes() > BACKLOG_BYTES_MAX {
-            if self.journal.as_ref().is_none_or(|journal| journal.under_way.is_none()) {
-                // The next file is not there yet: what clients send is bounded by what they are answered.
+            if self.mesh.is_stopping() {
                 return Ok(());
+            }
+            if self.journal.as_ref().is_none_or(|journal| journal.under_way.is_none()) {
+                // The next file is not there yet.
+                thread::sleep(NEXT_FILE_RETRY);
             }
             self.wait_for_commit()?;
             self.end_commit();
+            self.look_at_rewrites()?;
             self.begin_commit()?;
         }
         Ok(())
@@ -234,15 +245,35 @@ impl<M: Machine> Worker<M> {
     pub(super) fn close_log(&mut self) -> io::Result<()> {
         self.wait_for_commit()?;
         self.end_commit();
-        let Some(journal) = &mut self.journal else {
-            return Ok(());
-        };
-        while let Some(commit) = self.machine.take_commit() {
-            let written = journal.file.write_all_at(&commit.bytes, commit.offset);
-            written.map_err(|error| failed(&error))?;
+        let until_us = monotonic_us() + CLOSING_US;
+        while self.journal.is_some() && monotonic_us() < until_us {
+            self.look_at_rewrites()?;
+            let Some(commit) = self.machine.take_commit() else {
+                if self.machine.uncommitted_bytes() == 0 {
+                    return Ok(());
+                }
+                // Other shards have not ended their file yet.
+                thread::sleep(NEXT_FILE_RETRY);
+                continue;
+            };
+            self.write_last(&commit).map_err(|error| failed(&error))?;
+            if let Some(milestone) = commit.milestone {
+                self.pass_milestone(milestone);
+            }
             self.machine.committed(commit.bytes);
         }
-        journal.file.sync_all().map_err(|error| failed(&error))
+        match self.machine.uncommitted_bytes() {
+            0 => Ok(()),
+            bytes => Err(failed(&io::Error::other(format!(
+                "{bytes} bytes are left that no file takes"
+            )))),
+        }
+    }
+
+    fn write_last(&self, commit: &Commit) -> io::Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        journal.file.write_all_at(&commit.bytes, commit.offset)?;
+        journal.file.sync_data()
     }
 }
 
