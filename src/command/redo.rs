@@ -12,7 +12,7 @@ use super::spec::{Command, Flags, Positions};
 use crate::base::id::DbIndex;
 use crate::base::time::UnixMillis;
 use crate::config::Config;
-use crate::format::{self, dump};
+use crate::format;
 use crate::keyspace::{Entry, Keyspace, StringRef};
 use crate::types::stream::Production;
 
@@ -23,6 +23,9 @@ pub enum Scope {
     Key(usize),
     /// Whole databases of the shard.
     Shard,
+    /// The value at the key that is word 0: when it expires, Unix milliseconds (0: never), and the value as [`format::write`] has it, which may be longer
+    /// than a request can be.
+    Value,
     /// What a producer of the stream at the key that is word 0 has added: the producer, the token by which it knows the entry, the entry's id and when this was,
     /// Unix milliseconds. No command says that.
     Token,
@@ -62,6 +65,7 @@ mod tag {
     pub const PIECE: u64 = 3;
     pub const LAST_PIECE: u64 = 4;
     pub const TOKEN: u64 = 5;
+    pub const VALUE: u64 = 6;
 }
 
 /// The most memory that is kept for the next records, in bytes.
@@ -203,6 +207,7 @@ impl Redo {
             }
             Scope::Shard => write_number(tag::SHARD, out),
             Scope::Token => write_number(tag::TOKEN, out),
+            Scope::Value => write_number(tag::VALUE, out),
             Scope::Piece => write_number(tag::PIECE, out),
             Scope::LastPiece => write_number(tag::LAST_PIECE, out),
             Scope::Libraries(state) => {
@@ -247,9 +252,7 @@ impl Redo {
         }
         let mut payload = Vec::new();
         format::write(entry, now, config, &mut payload);
-        dump::seal(&mut payload);
-        let words: [&[u8]; 6] = [b"RESTORE", key, expires_at.as_bytes(), &payload, b"REPLACE", b"ABSTTL"];
-        self.push(db, Scope::Key(1), words);
+        self.push(db, Scope::Value, [key, expires_at.as_bytes(), &payload]);
         if let Some(production) = entry.stream().and_then(|stream| stream.production.as_deref()) {
             self.push_production(db, key, production);
         }
@@ -339,6 +342,7 @@ fn read_record<'a>(left: &mut &'a [u8]) -> Result<Record<'a>, Damaged> {
         tag::KEY => Scope::Key(usize::try_from(read_number(left)?).map_err(|_| Damaged)?),
         tag::SHARD => Scope::Shard,
         tag::TOKEN => Scope::Token,
+        tag::VALUE => Scope::Value,
         tag::PIECE => Scope::Piece,
         tag::LAST_PIECE => Scope::LastPiece,
         tag::LIBRARIES => Scope::Libraries(read_number(left)?),
@@ -379,7 +383,7 @@ impl Record<'_> {
     pub fn key(&self) -> Option<&[u8]> {
         match self.scope {
             Scope::Key(at) => self.words.get(at).copied(),
-            Scope::Token => self.words.first().copied(),
+            Scope::Token | Scope::Value => self.words.first().copied(),
             Scope::Shard | Scope::Libraries(_) | Scope::Piece | Scope::LastPiece => None,
         }
     }
@@ -429,6 +433,7 @@ mod tests {
             (0usize..3).prop_map(Scope::Key),
             Just(Scope::Shard),
             Just(Scope::Token),
+            Just(Scope::Value),
             Just(Scope::Piece),
             Just(Scope::LastPiece),
             any::<u64>().prop_map(Scope::Libraries)

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::connection::{Blocked, Flow};
+use super::logging::share_of;
 use super::node::Node;
 use super::transaction::{Holdings, Tx, Work};
 use crate::base::id::{ShardId, TxId};
@@ -68,10 +69,7 @@ impl Node {
                 watched: take_of(&mut watched, shard),
                 waiters: waiters.next().unwrap_or_default(),
                 served: take_of(&mut tx.served, shard),
-                logged: shares
-                    .extract_if(.., |(other, _)| *other == shard)
-                    .next()
-                    .map(|(_, logged)| logged),
+                logged: share_of(&mut shares, shard),
                 dirty,
                 confirm,
                 widely: false,

@@ -31,7 +31,7 @@ impl Node {
         for record in records(&encoded) {
             let record = record.expect("what was recorded is encoded well");
             match record.scope {
-                Scope::Key(_) | Scope::Token => {
+                Scope::Key(_) | Scope::Token | Scope::Value => {
                     let owner = record.key().map_or(self.shard.id, |key| self.router.shard(key));
                     add(&mut parts, owner, &record);
                 }
@@ -53,7 +53,7 @@ impl Node {
         let changed = parts.iter().filter(|(_, redo)| !redo.is_empty());
         let shards: Shards = changed.map(|(shard, _)| *shard).collect();
         let together = (shards.len() > 1).then(|| Arc::new(Parts::new(self.shared.next_logged(), shards)));
-        let now = self.shard.now.unix_ms();
+        let now = tx.now.unix_ms();
         let share = |(shard, mut redo): (ShardId, Redo)| {
             let records = redo.take();
             let changes = !records.is_empty();
@@ -160,6 +160,12 @@ pub struct Start {
     pub emits: bool,
 }
 
+/// What to log on one shard.
+pub(super) fn share_of(shares: &mut Shares, shard: ShardId) -> Option<Box<Logged>> {
+    let at = shares.iter().position(|(other, _)| *other == shard)?;
+    Some(shares.swap_remove(at).1)
+}
+
 fn add(parts: &mut Vec<(ShardId, Redo)>, shard: ShardId, record: &Record<'_>) {
     let at = parts.iter().position(|(other, _)| *other == shard).unwrap_or_else(|| {
         parts.push((shard, Redo::default()));
@@ -192,6 +198,7 @@ mod tests {
     use crate::base::id::ConnId;
     use crate::config::{Config, SyncPolicy};
     use crate::coordinator::{Lane, NodeSetup, Peer, Shared};
+    use crate::shard::log::Milestone;
     use crate::shard::router::Router;
 
     /// Nodes that keep a log in which every answer waits for the disk.
@@ -314,5 +321,40 @@ mod tests {
         let replies = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n";
         assert_eq!(sent(&mut nodes[0], conn), replies);
         assert_eq!(sent(&mut nodes[1], conn), ":2\r\n");
+    }
+
+    #[test]
+    fn what_is_changed_behind_the_end_of_a_file_waits_for_the_next_one() {
+        let mut nodes = nodes(2);
+        let router = Router::new(2, &Config::default().affinity).expect("the default rules are valid");
+        let mut names = (0..).map(|number| format!("key:{number}"));
+        let key = names
+            .find(|name| router.shard(name.as_bytes()) == ShardId(0))
+            .expect("names do not end");
+        let conn = ConnId(0);
+        nodes[0].open(conn, Peer::default());
+        nodes[0].receive(conn, format!("SET {key} v\r\n").as_bytes());
+        let before = nodes[0].take_commit().expect("there is something to be written");
+        let other = ConnId(1);
+        nodes[0].open(other, Peer::default());
+        nodes[0].receive(other, b"BGREWRITEAOF\r\n");
+        carry(&mut nodes);
+        assert_eq!(
+            sent(&mut nodes[0], other),
+            "+Background append only file rewriting started\r\n"
+        );
+        nodes[0].receive(other, format!("APPEND {key} w\r\n").as_bytes());
+        nodes[0].committed(before.bytes);
+        assert_eq!(sent(&mut nodes[0], conn), "+OK\r\n");
+        let last = nodes[0].take_commit().expect("the file has an end");
+        assert_eq!(last.milestone, Some(Milestone::FileEnds));
+        nodes[0].committed(last.bytes);
+        assert_eq!(sent(&mut nodes[0], other), "", "what is changed is in no file yet");
+        assert!(nodes[0].take_commit().is_none(), "the next file is not there");
+        nodes[0].file_is_ready();
+        let first = nodes[0].take_commit().expect("there is something to be written");
+        assert_eq!((first.offset, first.milestone), (0, None));
+        nodes[0].committed(first.bytes);
+        assert_eq!(sent(&mut nodes[0], other), ":2\r\n");
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::connection::{Connection, Flow};
+use super::logging::share_of;
 use super::node::Node;
 use super::roamers::Beside;
 use super::transaction::{Holdings, Tx, Work};
@@ -112,6 +113,7 @@ impl Node {
     pub(super) fn begin_again(&mut self, mut tx: Box<Tx>) {
         let needs = *self.shard.scripts.take_needs();
         self.shard.effects.expired += tx.effects.expired;
+        let mut shares = self.share_out(&mut tx, false);
         for (shard, parcel) in self.pack(&mut tx) {
             // Keys that had expired stay removed.
             let changes: Vec<Change> = tx
@@ -121,6 +123,7 @@ impl Node {
                 .collect();
             let release = Release {
                 changes,
+                logged: share_of(&mut shares, shard),
                 ..Release::unchanged(tx.id, parcel)
             };
             self.out.reply(shard, Message::Release(Box::new(release)));
@@ -191,7 +194,7 @@ impl Node {
         let mut surroundings = crate::shard::execute::Surroundings {
             effects: &mut tx.effects,
             config: &shard.config,
-            now: shard.now,
+            now: tx.now,
             subscriptions: &shard.subscriptions,
             rng: &mut shard.rng,
             shard: (shard.id, shard.shards),

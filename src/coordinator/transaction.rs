@@ -10,6 +10,7 @@ use super::homecoming::take_of;
 use super::members::Members;
 use super::node::Node;
 use crate::base::id::{ConnId, ShardId, TxId};
+use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::session::{Queued, Watched};
 use crate::command::{Args, Attempt, Command, Control, Effects, Error, Exec, Part, Topic};
@@ -68,6 +69,8 @@ pub(super) struct Tx {
     pub(super) unchanged: bool,
     pub(super) work: Work,
     pub(super) effects: Effects,
+    /// The clocks of its run: the same for all its commands, in whichever pass they run.
+    pub(super) now: Now,
     pub(super) reply: Reply,
     /// When the client gives up waiting, for a blocking command.
     pub(super) deadline_us: Option<u64>,
@@ -150,6 +153,7 @@ impl Tx {
             unchanged: true,
             work,
             effects: Effects::recording(),
+            now: Now::default(),
             reply: Reply::new(Vec::new(), asker.resp),
             deadline_us: None,
             woken_at: None,
@@ -323,6 +327,7 @@ impl Node {
 
     /// Everything is here: puts it where commands can run over it.
     fn unpack(&mut self, mut tx: Box<Tx>) {
+        tx.now = self.shard.now;
         self.prepare_redo(&mut tx);
         let mut keys = self.spare_space.take(self.shard.config.databases);
         let mut whole = Vec::new();
@@ -508,7 +513,7 @@ impl Node {
         let mut surroundings = Surroundings {
             effects: &mut tx.effects,
             config: &self.shard.config,
-            now: self.shard.now,
+            now: tx.now,
             subscriptions: &self.shard.subscriptions,
             rng: &mut self.shard.rng,
             shard: (self.shard.id, self.shard.shards),

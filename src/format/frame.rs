@@ -1,7 +1,7 @@
 //! Frames of the log: the records of one pass of a shard, or of one transaction, so marked that what a crash has torn is told from what was damaged
 //! later.
 //!
-//! A frame is `CLF1`, the length of its records (4 bytes, little-endian as all numbers), a checksum of all that follows (8), the time of the run (8),
+//! A frame is `CLF1`, the length of its records (8 bytes, little-endian as all numbers), a checksum of all that follows (8), the time of the run (8),
 //! the frame's number in its file (8), up to where the file was known to be on disk when the frame was written (8), the transaction (8; 0 for none),
 //! how many shards it has changed (2), these shards (2 each), the records.
 
@@ -15,9 +15,9 @@ use crate::base::time::UnixMillis;
 /// With what a frame begins.
 pub const MAGIC: [u8; 4] = *b"CLF1";
 /// From the beginning to the checksum, it included.
-const SEALED_AT: usize = 16;
+const SEALED_AT: usize = 20;
 /// Bytes of a frame before the shards of its transaction.
-pub const HEAD_BYTES: usize = 50;
+pub const HEAD_BYTES: usize = 54;
 
 /// The shards that a transaction has changed: it is recovered on all or on none.
 pub type Shards = SmallVec<[ShardId; 4]>;
@@ -44,12 +44,11 @@ pub struct Frame<'a> {
     pub records: &'a [u8],
 }
 
-/// Appends a frame. Its records must take less than 4 GiB.
+/// Appends a frame.
 pub fn write(head: &Head, records: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&MAGIC);
-    let len = u32::try_from(records.len()).expect("records of one pass take less than 4 GiB");
-    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(&(records.len() as u64).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
     out.extend_from_slice(&head.now.0.to_le_bytes());
     out.extend_from_slice(&head.number.to_le_bytes());
@@ -65,7 +64,7 @@ pub fn write(head: &Head, records: &[u8], out: &mut Vec<u8>) {
         .for_each(|shard| out.extend_from_slice(&shard.0.to_le_bytes()));
     out.extend_from_slice(records);
     let checksum = crc64(0, &out[start + SEALED_AT..]).to_le_bytes();
-    out[start + 8..start + SEALED_AT].copy_from_slice(&checksum);
+    out[start + SEALED_AT - 8..start + SEALED_AT].copy_from_slice(&checksum);
 }
 
 /// How many bytes the frame has that begins with `head`, of which [`HEAD_BYTES`] are needed; 0 when none begins so.
@@ -73,13 +72,14 @@ pub fn length(head: &[u8; HEAD_BYTES]) -> u64 {
     let Some((magic, rest)) = head.split_first_chunk::<4>() else {
         return 0;
     };
-    let (Some((records, _)), Some((_, shards))) = (rest.split_first_chunk::<4>(), head.split_last_chunk::<2>()) else {
+    let (Some((records, _)), Some((_, shards))) = (rest.split_first_chunk::<8>(), head.split_last_chunk::<2>()) else {
         return 0;
     };
     if *magic != MAGIC {
         return 0;
     }
-    HEAD_BYTES as u64 + u64::from(u16::from_le_bytes(*shards)) * 2 + u64::from(u32::from_le_bytes(*records))
+    let before = HEAD_BYTES as u64 + u64::from(u16::from_le_bytes(*shards)) * 2;
+    before.checked_add(u64::from_le_bytes(*records)).unwrap_or(0)
 }
 
 /// The frame that `bytes` are.
@@ -88,7 +88,7 @@ pub fn read(bytes: &[u8]) -> Result<Frame<'_>, Damaged> {
     if length(head) != bytes.len() as u64 {
         return Err(Damaged);
     }
-    let mut left = bytes.get(8..).ok_or(Damaged)?;
+    let mut left = bytes.get(SEALED_AT - 8..).ok_or(Damaged)?;
     let checksum = number(&mut left)?;
     if crc64(0, left) != checksum {
         return Err(Damaged);

@@ -45,6 +45,12 @@ pub enum RecoveryError {
         /// What is wrong.
         error: ScanError,
     },
+    /// There is a file, but nothing that tells what it belongs to.
+    #[error("{path} is there, but no manifest: put it back, or move the folder away")]
+    Unnamed {
+        /// The file.
+        path: String,
+    },
     /// Something is missing that a crash does not take.
     #[error(
         "{path}: {bytes} bytes behind offset {offset} are missing or torn, although a later file goes on behind them"
@@ -155,9 +161,11 @@ fn begin(config: &Config, layout: &Layout, shards: u16) -> Result<Recovered, Rec
     };
     let files = layout.open(&generation)?;
     for (shard, file) in files.iter().enumerate() {
-        // What a file holds that no manifest has named is nobody's.
         let path = layout.file(generation.number, ShardId(shard as u16));
-        file.set_len(0).map_err(told(&path))?;
+        if file.metadata().map_err(told(&path))?.len() > 0 {
+            let path = path.display().to_string();
+            return Err(RecoveryError::Unnamed { path });
+        }
     }
     let generations = vec![generation];
     let manifest = Manifest { generations };

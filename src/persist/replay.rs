@@ -6,10 +6,12 @@ use crate::base::rng::Rng;
 use crate::base::time::{Now, UnixMillis};
 use crate::catalog;
 use crate::command::args::Span;
+use crate::command::context::record_accesses;
 use crate::command::redo::{Damaged, Record, Scope, records};
 use crate::command::{Command, Effects, Subscriptions};
 use crate::config::Config;
 use crate::format::frame::Frame;
+use crate::format::{self, Limits};
 use crate::keyspace::{Entry, Keyspace};
 use crate::protocol::reply::{Reply, Resp};
 use crate::shard::execute::Surroundings;
@@ -113,17 +115,16 @@ impl<'c> Replay<'c> {
                 databases: space.databases(),
             });
         }
-        if record.scope == Scope::Token {
-            return remember(space, record).ok_or(ReplayError::Damaged(Damaged));
+        match record.scope {
+            Scope::Token => return remember(space, record).ok_or(ReplayError::Damaged(Damaged)),
+            Scope::Value => return self.put(space, record, now).ok_or(ReplayError::Damaged(Damaged)),
+            _ => {}
         }
         let command = command_of(record)?;
         let mut surroundings = Surroundings {
             effects: &mut self.effects,
             config: self.config,
-            now: Now {
-                unix_us: now.0.saturating_mul(1000),
-                mono_us: 0,
-            },
+            now: clocks(now),
             subscriptions: &self.subscriptions,
             rng: &mut self.rng,
             shard: (ShardId(0), 1),
@@ -145,6 +146,34 @@ impl<'c> Replay<'c> {
         self.reply.truncate(0);
         drop(space.take_upheavals());
         Ok(())
+    }
+}
+
+impl Replay<'_> {
+    /// Puts a value in the place of what is at its key.
+    fn put(&mut self, space: &mut Keyspace, record: &Record<'_>, now: UnixMillis) -> Option<()> {
+        let [key, expires_at, value] = *record.words else {
+            return None;
+        };
+        let expires_at = Some(parse_i64(expires_at)?).filter(|at| *at != 0).map(UnixMillis);
+        let value = format::read(value, &Limits::of(self.config)).ok()?;
+        let db = space.db_mut(record.db);
+        if expires_at.is_some_and(|at| at <= now) {
+            db.remove(key);
+        } else {
+            let mut entry = Entry::new(key, value).expiring(expires_at);
+            entry.set_access(record_accesses(self.config, clocks(now), false, &mut self.rng).first());
+            db.insert(entry);
+        }
+        Some(())
+    }
+}
+
+/// The clocks of a run at this time.
+fn clocks(now: UnixMillis) -> Now {
+    Now {
+        unix_us: now.0.saturating_mul(1000),
+        mono_us: 0,
     }
 }
 

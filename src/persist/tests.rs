@@ -267,3 +267,15 @@ fn what_is_no_manifest_is_refused() {
         }
     }
 }
+
+#[test]
+fn files_without_a_manifest_are_left_alone() {
+    let mut frames = Frames::default();
+    frames.append(b"key", 0, None);
+    let folder = Folder::new();
+    folder.write(&[&frames.bytes]);
+    fs::remove_file(folder.layout().manifest()).expect("there is one");
+    assert!(matches!(folder.recover(1), Err(RecoveryError::Unnamed { .. })));
+    let path = folder.layout().file(1, ShardId(0));
+    assert_eq!(fs::read(path).expect("the file is there"), frames.bytes);
+}

@@ -88,6 +88,10 @@ pub trait Machine: Sized + 'static {
     }
     /// A large value has been recorded.
     fn inscribed(&mut self, _inscribed: Inscribed) {}
+    /// Whether nothing is under way that concerns other shards.
+    fn is_settled(&self) -> bool {
+        true
+    }
     /// The next file of the log is there.
     fn file_is_ready(&mut self) {}
     /// The log has been begun anew.
@@ -205,6 +209,10 @@ impl Machine for Node {
 
     fn inscribed(&mut self, inscribed: Inscribed) {
         Node::inscribed(self, inscribed);
+    }
+
+    fn is_settled(&self) -> bool {
+        Node::is_settled(self)
     }
 
     fn file_is_ready(&mut self) {

@@ -51,6 +51,8 @@ use interim::{Held, Wings};
 const FAREWELL_US: u64 = 500_000;
 /// How long a pass frees what nobody needs any more, microseconds.
 const FREEING_US: u64 = 250;
+/// How soon a loop that is to end looks again whether it may.
+const END_RETRY_US: u64 = 1_000;
 /// How soon a lane that was full is tried again.
 const LANE_RETRY_US: u64 = 50;
 
@@ -224,7 +226,7 @@ impl<M: Machine> Worker<M> {
         loop {
             let ring = &mut self.ring;
             self.completions
-                .extend(std::iter::from_fn(|| ring.next()).take(AHEAD - self.completions.len()));
+                .extend(std::iter::from_fn(|| ring.next()).take(AHEAD.saturating_sub(self.completions.len())));
             if self.completions.is_empty() {
                 return self.read_on();
             }
@@ -313,7 +315,13 @@ impl<M: Machine> Worker<M> {
 
     fn has_ended(&self) -> bool {
         self.ends_at_us
-            .is_some_and(|at| self.connections.len() == 0 || at <= self.now.mono_us)
+            .is_some_and(|at| self.connections.len() == 0 && self.is_done() || at <= self.now.mono_us)
+    }
+
+    /// Whether nothing comes any more that the log must have: what transactions have changed comes from the shards that still answer clients.
+    fn is_done(&self) -> bool {
+        let others_are_done = || self.mesh.connections().load(Ordering::Relaxed) == 0;
+        self.journal.is_none() || others_are_done() && self.machine.is_settled() && self.inbox.is_empty()
     }
 
     fn submit_and_wait(&mut self) -> io::Result<()> {
@@ -352,11 +360,13 @@ impl<M: Machine> Worker<M> {
             return None;
         }
         let retry_us = self.stalled.then_some(self.now.mono_us + LANE_RETRY_US);
+        let end_retry_us = self.ends_at_us.map(|_| self.now.mono_us + END_RETRY_US);
         let deadlines = [
             self.machine.next_deadline_us(),
             self.lingering_at_us,
             self.accepting.retry_at_us(),
             self.ends_at_us,
+            end_retry_us,
             retry_us,
         ];
         match deadlines.into_iter().flatten().min() {

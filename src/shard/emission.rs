@@ -35,14 +35,14 @@ pub(super) struct Emission {
     is_scanned: bool,
     /// Keys of large values that are still to come.
     large: VecDeque<Box<[u8]>>,
-    /// One of them is lent.
-    is_lent: bool,
+    /// The one that is lent.
+    lent: Option<Box<[u8]>>,
 }
 
 impl Emission {
     /// Whether all values are recorded.
     pub fn is_done(&self) -> bool {
-        self.is_scanned && self.large.is_empty() && !self.is_lent
+        self.is_scanned && self.large.is_empty() && self.lent.is_none()
     }
 }
 
@@ -103,7 +103,7 @@ impl Shard {
 
     /// Whether [`Shard::emit`] has something to do.
     pub fn may_emit(&self) -> bool {
-        let waits = |emission: &Emission| !emission.is_scanned || !emission.large.is_empty() && !emission.is_lent;
+        let waits = |emission: &Emission| !emission.is_scanned || !emission.large.is_empty() && emission.lent.is_none();
         self.is_emitting() && self.may_record() && self.log.emission.as_ref().is_some_and(waits)
     }
 
@@ -163,8 +163,11 @@ impl Shard {
                 emission.db += 1;
             }
         }
-        let large = (!emission.is_lent).then(|| emission.large.pop_front()).flatten();
-        emission.is_lent |= large.is_some();
+        let mut large = None;
+        if emission.lent.is_none() {
+            large = emission.large.pop_front();
+            emission.lent.clone_from(&large);
+        }
         self.disown_records();
         large
     }
@@ -177,7 +180,7 @@ impl Shard {
             for (db, entry) in &lent.entries {
                 if entry.heap_bytes() <= LARGE_BYTES {
                     self.effects.redo.push_entry(*db, entry, now, config);
-                } else if !emission.is_lent {
+                } else if emission.lent.as_ref() != Some(&lent.key) {
                     emission.large.push_back(lent.key.clone());
                 }
             }
@@ -187,7 +190,7 @@ impl Shard {
     /// A large value could not be lent: it is tried again later.
     pub fn emit_later(&mut self, key: Box<[u8]>) {
         if let Some(emission) = &mut self.log.emission {
-            emission.is_lent = false;
+            emission.lent = None;
             emission.large.push_back(key);
         }
     }
@@ -203,7 +206,7 @@ impl Shard {
         }
         inscribed.logged += piece.len();
         if is_last && let Some(emission) = &mut self.log.emission {
-            emission.is_lent = false;
+            emission.lent = None;
         }
         self.disown_records();
         is_last

@@ -199,6 +199,13 @@ struct InCommit {
     synced: bool,
 }
 
+/// A commit that is being written.
+struct UnderWay {
+    commit: u64,
+    syncs: bool,
+    milestone: Option<Milestone>,
+}
+
 /// A shard's log.
 #[derive(Default)]
 pub(super) struct Log {
@@ -213,10 +220,10 @@ pub(super) struct Log {
     /// The commit that is being collected, and the first one that is not on disk.
     open: u64,
     unsynced: u64,
-    /// A commit is being written; whether it also syncs, and what comes with its end.
-    under_way: Option<(bool, Option<Milestone>)>,
-    /// The last frames of a file after which another one begins, and where they go.
-    last_of_file: Option<(Vec<u8>, u64)>,
+    /// The commit that is being written.
+    under_way: Option<UnderWay>,
+    /// The last frames of a file after which another one begins, where they go, and their commit.
+    last_of_file: Option<(Vec<u8>, u64, u64)>,
     /// Nothing can be written before the next file is there.
     awaits_file: bool,
     /// The values that are recorded while the log begins anew.
@@ -243,19 +250,23 @@ impl Log {
         whole.map_or(self.unsynced, |part| part.commit.min(self.unsynced))
     }
 
-    /// What has been framed is the last of its file.
+    /// What has been framed is the last of its file. What comes belongs to another commit: it is on disk later.
     pub fn end_file(&mut self) {
         let last = std::mem::take(&mut self.frames);
-        self.last_of_file = Some((last, self.written_bytes));
+        self.last_of_file = Some((last, self.written_bytes, self.open));
+        self.open += 1;
         (self.written_bytes, self.synced_bytes, self.frame_count) = (0, 0, 0);
     }
 
     /// The last commit of a file, if it is to be written now.
     fn last_commit(&mut self) -> Option<Commit> {
-        let (bytes, offset) = self.last_of_file.take()?;
-        self.open += 1;
+        let (bytes, offset, commit) = self.last_of_file.take()?;
         let milestone = Some(Milestone::FileEnds);
-        self.under_way = Some((true, milestone));
+        self.under_way = Some(UnderWay {
+            commit,
+            syncs: true,
+            milestone,
+        });
         Some(Commit {
             bytes,
             offset,
@@ -398,8 +409,12 @@ impl Shard {
         let bytes = std::mem::take(&mut log.frames);
         let offset = log.written_bytes;
         log.written_bytes += bytes.len() as u64;
+        log.under_way = Some(UnderWay {
+            commit: log.open,
+            syncs,
+            milestone,
+        });
         log.open += 1;
-        log.under_way = Some((syncs, milestone));
         self.progress.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Some(Commit {
             bytes,
@@ -431,7 +446,12 @@ impl Shard {
             buffer.clear();
             log.frames = buffer;
         }
-        let (syncs, milestone) = log.under_way.take().expect("one commit is written at a time");
+        let ended = log.under_way.take();
+        let UnderWay {
+            commit,
+            syncs,
+            milestone,
+        } = ended.expect("one commit is written at a time");
         if !syncs {
             return;
         }
@@ -440,7 +460,7 @@ impl Shard {
             log.synced_bytes = log.written_bytes;
         }
         log.dirty_since_us = self.now.mono_us;
-        log.unsynced = log.open;
+        log.unsynced = commit + 1;
         let on_disk = |part: &&mut InCommit| part.commit < log.unsynced && !part.synced;
         for part in log.parts.iter_mut().filter(on_disk) {
             part.synced = true;

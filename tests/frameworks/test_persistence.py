@@ -94,6 +94,9 @@ class Recovering(PersistenceTest):
         client.setex("gone", 1, "v")
         client.rpush("from", *range(20))
         client.lmove("from", "to", "LEFT", "RIGHT")
+        client.rpush("turning", "one")
+        client.expire("turning", 100)
+        client.rpoplpush("turning", "turning")
         client.lmpop(3, "none", "from", "to", direction="RIGHT", count=3)
         client.zadd("ranks", {"a": 1, "b": 2, "c": 3})
         client.bzpopmin(["none", "ranks"], 1)
@@ -210,11 +213,11 @@ class UnderLoad(PersistenceTest):
         self.addCleanup(stop)
         return stop
 
-    def crash(self, turns):
+    def crash(self, turns, policy="always", ending=signal.SIGKILL):
         """What was acknowledged is there, in order; what was not is there as a whole or not at all."""
         acknowledged = [0] * 6
         for _ in range(turns):
-            server = self.logging("always")
+            server = self.logging(policy)
 
             def work(client, number):
                 value = acknowledged[number] + 1
@@ -227,9 +230,10 @@ class UnderLoad(PersistenceTest):
 
             stop = self.clients(server, len(acknowledged), work)
             time.sleep(random.uniform(0.05, 0.5))
-            self.kill(server)
+            server.process.send_signal(ending)
+            server.process.wait()
             stop()
-            again = self.logging("always")
+            again = self.logging(policy)
             client = again.client()
             for number, last in enumerate(acknowledged):
                 lists = [client.lrange(f"{key}:{number}", 0, -1) for key in SPREAD[:4]]
@@ -240,7 +244,14 @@ class UnderLoad(PersistenceTest):
                 self.assertEqual(values, list(range(1, len(values) + 1)), "in order, none twice")
                 self.assertGreaterEqual(len(values), last, "what was acknowledged is there")
                 acknowledged[number] = len(values)
-            self.kill(again)
+            again.process.send_signal(ending)
+            again.process.wait()
+
+    def test_what_was_acknowledged_is_there_after_the_server_was_ended(self):
+        for policy in ("everysec", "no"):
+            with self.subTest(policy):
+                self.crash(6, policy, signal.SIGTERM)
+                shutil.rmtree(f"{self.folder}/appendonlydir")
 
     def test_what_was_acknowledged_is_there(self):
         self.crash(4)

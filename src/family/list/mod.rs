@@ -63,6 +63,14 @@ fn popped(ctx: &mut Context<'_>, key: &[u8], end: End, emptied: bool) {
     }
 }
 
+/// The word that names an end.
+fn end_name(end: End) -> &'static [u8] {
+    match end {
+        End::Left => b"LEFT",
+        End::Right => b"RIGHT",
+    }
+}
+
 /// The command that takes from this end of the one list that it names.
 fn pop_name(end: End) -> &'static [u8] {
     match end {

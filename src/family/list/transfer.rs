@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{end_at, limit, pop_name, popped, push_name, pushed};
+use super::{end_at, end_name, limit, pop_name, popped, push_name, pushed};
 use crate::command::{
     Acl, Arg, Args, Arity, Attempt, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
 };
@@ -176,8 +176,13 @@ fn transfer(ctx: &mut Context<'_>, args: Args<'_>, (from, to): Ends) -> Result<A
     pushed(ctx, destination, to);
     let emptied = ctx.keys.list(source)?.is_some_and(|list| list.is_empty());
     popped(ctx, source, from, emptied);
-    ctx.keys.redo([pop_name(from), source]);
-    ctx.keys.redo([push_name(to), destination, &item]);
+    if source == destination {
+        // The list is not gone in between, however short it is.
+        ctx.keys.redo([b"LMOVE", source, source, end_name(from), end_name(to)]);
+    } else {
+        ctx.keys.redo([pop_name(from), source]);
+        ctx.keys.redo([push_name(to), destination, &item]);
+    }
     Ok(Attempt::Served)
 }
 
