@@ -25,11 +25,14 @@ import wire
 from events import EventSuite
 from invalidations import InvalidationSuite
 from random_suite import RandomSuite
+from recovery_suite import RecoverySuite
 from resp import Closed, Silent
 
 DEFAULT_PORT = 21110
 # Ports of one worker lie together, workers this far apart.
 PORTS_A_WORKER = 10
+# Which of them the suite of recovery uses.
+RECOVERY_PORT = 8
 
 
 def options_of(argv):
@@ -44,7 +47,7 @@ def options_of(argv):
     parser.add_argument("--seconds", type=float, default=86_400, help="stop random sequences after this time")
     parser.add_argument("--group", default="", help="session kinds, comma separated")
     parser.add_argument("--skip", default="", help="commands not to send, comma separated")
-    parser.add_argument("--suite", default="random,wire,sessions,blocking,transacting,events,invalidations,payloads,notifications,tracking,scripting,lua,busy", help="what to run, comma separated")
+    parser.add_argument("--suite", default="random,wire,sessions,blocking,transacting,events,invalidations,payloads,notifications,tracking,scripting,lua,busy,recovery", help="what to run, comma separated")
     parser.add_argument("--scripts", type=int, default=30, help="generated blocking scripts")
     parser.add_argument("--self-test", action="store_true", help="check that the harness finds planted faults")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="first of some twenty ports")
@@ -101,6 +104,7 @@ def run_suites(reference, others, resp_version, options):
         "events": EventSuite(reference, others, resp_version, event_options(options), say).run,
         "busy": lambda: busy_suite.run(reference, others, say),
         "lua": lambda: lua_suite.run(reference, others, resp_version, options, say),
+        "recovery": RecoverySuite(random_suite, options, reference.port + RECOVERY_PORT, say).run,
         "payloads": lambda: payload_suite.run(reference, others, resp_version, options.seed, say),
         "transacting": lambda: scenario.run(transacting_scripts, reference, others, resp_version, say, available),
         "blocking": lambda: scenario.run({**written, **generated}, reference, others, resp_version, say, available),

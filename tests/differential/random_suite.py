@@ -57,7 +57,7 @@ class RandomSuite:
 
     def run(self):
         """Plays until the wanted number of commands was sent."""
-        generator = self._generator()
+        generator = self.generator()
         usual, tiny = self._players()
         seed = self.options.seed
         sent = 0
@@ -71,12 +71,13 @@ class RandomSuite:
             if found:
                 self._report(player, seed, units, found)
                 if generator.muted != self.muted:
-                    generator = self._generator()
+                    generator = self.generator()
             seed += 1
         self.compared = usual.compared + tiny.compared
         return self.compared, self.failures
 
-    def _generator(self):
+    def generator(self):
+        """What draws the sequences, without the commands that are muted."""
         return Generator(self.commands, self.available, self.payloads, set(self.muted), self.options.group)
 
     def _players(self):

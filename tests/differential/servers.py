@@ -77,5 +77,11 @@ def start_corelane(binary, port, shards):
     return Server(f"corelane/{shards}", argv + COMMON + ["--shards", str(shards)], port, shards)
 
 
+def start_logging(binary, port, shards, folder):
+    """The server under test, with a log in a folder; every answer waits for the disk."""
+    argv = [binary, "--port", str(port), "--dir", folder, "--appendonly", "yes", "--appendfsync", "always"]
+    return Server(f"corelane/{shards} with a log", argv + COMMON + ["--shards", str(shards)], port, shards)
+
+
 # Where a test needs what is off by default.
 COMMON = ["--enable-debug-command", "local"]

@@ -177,12 +177,13 @@ fn xclaim(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
     let until_ms = idle_until(now, idle_ms);
     let Stream { log, groups, .. } = ctx.keys.stream_mut(key)?.expect("the stream was just found");
     let group = groups.get_mut(name).expect("the group was just found");
-    if options.last_id > group.last_id {
+    let moves_on = options.last_id > group.last_id;
+    if moves_on {
         (group.last_id, group.entries_read) = (options.last_id, log.entries_read_to(options.last_id));
     }
     let (consumer, made) = see_consumer(group, args.at(3), now);
     let mark = ctx.reply.len();
-    let (mut claimed, mut dirty) = (0, 0);
+    let (mut claimed, mut dirty) = (0, u64::from(moves_on));
     for id in (5..5 + options.ids).filter_map(|at| id_at(args, at, 0).ok()) {
         let pending = group.pending(id);
         if log.get(id).is_none() {

@@ -389,8 +389,10 @@ fn read_for_group(
     let (found, made) = see_consumer(group, consumer, now);
     let start = ctx.reply.len();
     let mark = begin(ctx.reply, key);
+    let mut forgotten = 0;
     let written = if after == NEW {
-        let claimed = claim(ctx.reply, log, group, found, now, reading);
+        let claimed;
+        (claimed, forgotten) = claim(ctx.reply, log, group, found, now, reading);
         let left = reading.count - claimed;
         let news = left > 0 && log.has_after(group.last_id);
         claimed
@@ -409,6 +411,7 @@ fn read_for_group(
     } else {
         ctx.reply.truncate(start);
     }
+    ctx.keys.effects.dirty += forgotten as u64;
     if made {
         made_consumer(ctx, key);
     }
@@ -416,7 +419,7 @@ fn read_for_group(
 }
 
 /// Claims what has been pending for as long as CLAIM says, the oldest first, and writes it; answers how many entries. What is pending though its
-/// entry is gone is forgotten.
+/// entry is gone is forgotten; answers how much that was.
 fn claim(
     reply: &mut Reply,
     log: &Log,
@@ -424,9 +427,9 @@ fn claim(
     consumer: ConsumerId,
     now: UnixMillis,
     reading: &Reading<'_>,
-) -> usize {
+) -> (usize, usize) {
     let Some(until_ms) = reading.claim_ms.and_then(|idle_ms| idle_until(now, idle_ms)) else {
-        return 0;
+        return (0, 0);
     };
     let (mut found, mut gone) = (Vec::new(), Vec::new());
     group.oldest(until_ms, &mut |id, pending| {
@@ -440,6 +443,7 @@ fn claim(
             Flow::Break(())
         }
     });
+    let forgotten = gone.len();
     for id in gone {
         group.remove(id);
     }
@@ -451,7 +455,7 @@ fn claim(
     if !found.is_empty() {
         group.consumer_mut(consumer).active_ms = now.0;
     }
-    found.len()
+    (found.len(), forgotten)
 }
 
 /// Writes up to `count` entries that the group has not got yet and records them as pending; answers how many entries.
