@@ -212,3 +212,124 @@ impl Shard {
         is_last
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::time::Now;
+    use crate::command::redo::records;
+    use crate::keyspace::{Entry, Keyspace};
+    use crate::shard::log::Position;
+    use crate::shard::router::Router;
+    use crate::shard::{ShardSetup, lend};
+
+    /// A shard with these strings and a log.
+    fn shard(values: &[(&[u8], usize)]) -> Shard {
+        let config = Config::default();
+        let router = Router::new(1, &config.affinity).expect("the default rules are valid");
+        let mut keyspace = Box::new(Keyspace::new(config.databases));
+        for (key, len) in values {
+            keyspace.db_mut(DbIndex(0)).put(Entry::string(key, &vec![b'x'; *len]));
+        }
+        let mut shard = Shard::new(ShardSetup {
+            id: crate::base::id::ShardId(0),
+            config,
+            now: Now::default(),
+            seed: 0,
+            router: Arc::new(router),
+            registry: Arc::default(),
+            budget: Arc::default(),
+            joining: Arc::default(),
+            progress: Arc::default(),
+        });
+        shard.keep_log(keyspace, Position::default());
+        shard
+    }
+
+    fn take(shard: &mut Shard, key: &[u8]) -> Lent {
+        let space = shard.keyspace.as_deref_mut().expect("it is here");
+        lend::take(space, key.into())
+    }
+
+    fn put(shard: &mut Shard, lent: Lent) {
+        lend::put(shard.keyspace.as_deref_mut().expect("it is here"), lent);
+    }
+
+    /// Records everything as a node does; answers the keys in the order in which they come.
+    fn emit_all(shard: &mut Shard, meanwhile: &mut dyn FnMut(&mut Shard)) -> Vec<Vec<u8>> {
+        while !shard.log.emission.as_ref().is_some_and(Emission::is_done) {
+            if let Some(key) = shard.emit() {
+                let lent = take(shard, &key);
+                meanwhile(shard);
+                let inscription = Inscription {
+                    tx: TxId(1),
+                    lent: vec![lent],
+                    now: UnixMillis(0),
+                    config: shard.config.clone(),
+                };
+                let mut inscribed = inscription.inscribe();
+                while !shard.log_piece(&mut inscribed) {}
+                inscribed.into_lent().1.into_iter().for_each(|lent| put(shard, lent));
+            }
+        }
+        let (encoded, mut pieces, mut keys) = (shard.effects.redo.take(), Vec::new(), Vec::new());
+        let mut note = |encoded: &[u8]| {
+            let found = records(encoded).map(|record| record.expect("it was just recorded"));
+            keys.extend(found.filter_map(|record| record.key().map(<[u8]>::to_vec)));
+        };
+        for record in records(&encoded).map(|record| record.expect("it was just recorded")) {
+            match record.scope {
+                Scope::Piece => pieces.extend_from_slice(record.words[0]),
+                Scope::LastPiece => {
+                    pieces.extend_from_slice(record.words[0]);
+                    note(&std::mem::take(&mut pieces));
+                }
+                _ => {}
+            }
+        }
+        note(&encoded);
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn every_value_is_recorded_large_or_small() {
+        let values: [(&[u8], usize); 4] = [
+            (b"a", 10),
+            (b"b", LARGE_BYTES * 2),
+            (b"c", 2000),
+            (b"d", LARGE_BYTES + 1),
+        ];
+        let mut shard = shard(&values);
+        shard.emit_everything();
+        let keys = emit_all(&mut shard, &mut |_| {});
+        assert_eq!(keys, [b"a", b"b", b"c", b"d"]);
+    }
+
+    #[test]
+    fn what_somebody_else_borrows_while_a_large_value_is_recorded_comes_too() {
+        let mut shard = shard(&[(b"large", LARGE_BYTES * 2)]);
+        shard.emit_everything();
+        let mut away = true;
+        let keys = emit_all(&mut shard, &mut |shard| {
+            if std::mem::take(&mut away) {
+                // As if it had been lent before the search came by, and came home behind it.
+                for (key, len) in [(&b"other"[..], LARGE_BYTES * 2), (b"small", 10)] {
+                    put(
+                        shard,
+                        Lent {
+                            key: key.into(),
+                            entries: [(DbIndex(0), Entry::string(key, &vec![b'x'; len]))].into(),
+                        },
+                    );
+                    let lent = take(shard, key);
+                    shard.emit_lent(std::slice::from_ref(&lent));
+                    put(shard, lent);
+                }
+            }
+        });
+        assert_eq!(keys, [&b"large"[..], b"other", b"small"]);
+    }
+}

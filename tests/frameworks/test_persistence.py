@@ -18,6 +18,8 @@ from wire import Wire
 LIBRARY = "#!lua name=lib\nserver.register_function{function_name='f', callback=function() return 5 end, flags={'no-writes'}}"
 # Keys that land on different shards for any number of shards that is tested.
 SPREAD = [f"key:{number}" for number in range(16)]
+# As these, with values that are recorded by a thread of their own.
+LARGE = [f"large:{number}" for number in range(4)]
 
 
 class PersistenceTest(ServerTest):
@@ -266,7 +268,8 @@ class UnderLoad(PersistenceTest):
         with client.pipeline(transaction=False) as pipe:
             for number in range(4_000):
                 pipe.set(f"filler:{number}", "x" * 40)
-            pipe.rpush("large", *[f"element:{number}" for number in range(60_000)])
+            for name in LARGE:
+                pipe.rpush(name, *[f"element:{number}" for number in range(60_000)])
             pipe.hset("large:hash", mapping={f"field:{number}": number for number in range(30_000)})
             pipe.execute()
 
@@ -296,8 +299,9 @@ class UnderLoad(PersistenceTest):
                             ("INCR", f"s{name}"),
                             ("DEL", f"s{name}", f"h{other}"),
                             ("PEXPIRE", f"s{name}", choose.choice([50, 100_000])),
-                            ("RPUSH", "large", at),
-                            ("LPOP", "large"),
+                            ("RPUSH", choose.choice(LARGE), at),
+                            ("LMOVE", choose.choice(LARGE), choose.choice(LARGE), "LEFT", "RIGHT"),
+                            ("LMOVE", choose.choice(LARGE), choose.choice(LARGE), "RIGHT", "LEFT"),
                             ("HINCRBY", "large:hash", f"field:{at}", 1),
                         ]
                     )
