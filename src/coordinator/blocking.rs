@@ -115,12 +115,9 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::base::time::Now;
-    use crate::config::Config;
-    use crate::coordinator::{Event, NodeSetup, Peer, Shared};
+    use crate::coordinator::testing::node;
+    use crate::coordinator::{Event, Peer};
 
     /// The connections whose replies leave, in order.
     fn flushed(node: &mut Node) -> Vec<ConnId> {
@@ -135,15 +132,7 @@ mod tests {
 
     #[test]
     fn replies_of_clients_that_waited_leave_before_the_reply_of_who_woke_them() {
-        let mut node = Node::new(NodeSetup {
-            shard: ShardId(0),
-            shards: 1,
-            config: Config::default(),
-            now: Now { unix_us: 0, mono_us: 0 },
-            seed: 0,
-            shared: Arc::new(Shared::default()),
-        })
-        .expect("the default rules are valid");
+        let mut node = node();
         let [producer, first, second] = [0, 1, 2].map(ConnId);
         for id in [producer, first, second] {
             node.open(id, Peer::default());

@@ -208,24 +208,14 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::base::time::Now;
-    use crate::config::Config;
-    use crate::coordinator::{Event, NodeSetup, Peer, Shared};
+    use crate::coordinator::testing::node;
+    use crate::coordinator::{Event, Peer};
 
     #[test]
     fn a_connection_is_read_on_when_what_is_left_is_a_part_of_a_request() {
-        let mut node = Node::new(NodeSetup {
-            shard: ShardId(0),
-            shards: 1,
-            config: Config::default(),
-            now: Now { unix_us: 0, mono_us: 0 },
-            seed: 0,
-            shared: Arc::new(Shared::default()),
-        })
-        .expect("the default rules are valid");
+        let mut node = node();
         let conn = ConnId(0);
         node.open(conn, Peer::default());
         node.receive(conn, b"CLIENT PAUSE 10 ALL\r\n");

@@ -2,8 +2,7 @@
 
 use super::node::Node;
 use super::transaction::{Tx, Work};
-use crate::base::id::{DbIndex, Origin, TxId};
-use crate::protocol::reply::Resp;
+use crate::base::id::{Origin, TxId};
 use crate::shard::emission::{Inscribed, Inscription};
 use crate::shard::message::{Asker, Granted, Message, Parcel, Release};
 
@@ -75,17 +74,13 @@ impl Node {
 
     /// Who asks when the server does something by itself.
     pub(super) fn asker_for_itself(&self) -> Asker {
+        let shard = self.shard.id;
         Asker {
             origin: Origin {
-                shard: self.shard.id,
+                shard,
                 ..Origin::default()
             },
-            db: DbIndex(0),
-            resp: Resp::V2,
-            no_touch: false,
-            scripted: false,
-            tracks: false,
-            from_primary: false,
+            ..Asker::default()
         }
     }
 }

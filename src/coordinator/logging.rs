@@ -197,37 +197,26 @@ mod tests {
     use super::*;
     use crate::base::id::ConnId;
     use crate::config::{Config, SyncPolicy};
-    use crate::coordinator::{Lane, NodeSetup, Peer, Shared};
+    use crate::coordinator::{Lane, Peer, testing};
     use crate::shard::log::Milestone;
     use crate::shard::router::Router;
 
     /// Nodes that keep a log in which every answer waits for the disk.
     fn nodes(shards: u16) -> Vec<Node> {
-        let shared = Arc::new(Shared::default());
-        let node = |shard| {
-            let config = Config {
-                appendonly: true,
-                appendfsync: SyncPolicy::Always,
-                ..Config::default()
-            };
-            let keyspace = Box::new(Keyspace::new(config.databases));
-            let setup = NodeSetup {
-                shard: ShardId(shard),
-                shards,
-                config,
-                now: Now::default(),
-                seed: 0,
-                shared: Arc::clone(&shared),
-            };
-            let mut node = Node::new(setup).expect("the default rules are valid");
+        let config = Config {
+            appendonly: true,
+            appendfsync: SyncPolicy::Always,
+            ..Config::default()
+        };
+        let mut nodes = testing::nodes(shards, &config);
+        for node in &mut nodes {
             node.begin_with(Start {
-                keyspace,
+                keyspace: Box::new(Keyspace::new(config.databases)),
                 position: Position::default(),
                 emits: false,
             });
-            node
-        };
-        (0..shards).map(node).collect()
+        }
+        nodes
     }
 
     /// What a connection is sent.

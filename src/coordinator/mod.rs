@@ -32,6 +32,8 @@ mod series;
 mod slow_clients;
 mod spare;
 mod subscribing;
+#[cfg(test)]
+mod testing;
 mod timers;
 mod tracking;
 mod transaction;

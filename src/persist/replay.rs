@@ -15,7 +15,7 @@ use crate::format::{self, Limits};
 use crate::keyspace::{Entry, Keyspace};
 use crate::protocol::reply::{Reply, Resp};
 use crate::shard::execute::Surroundings;
-use crate::shard::message::{Asker, Origin};
+use crate::shard::message::Asker;
 use crate::types::stream::Spelled;
 
 /// The functions that the process knew, and the state of their registry.
@@ -131,14 +131,10 @@ impl<'c> Replay<'c> {
             memory_is_full: false,
         };
         let asker = Asker {
-            origin: Origin::default(),
             db: record.db,
-            resp: Resp::V2,
-            no_touch: false,
-            tracks: false,
-            scripted: false,
             // What it has recorded of its primary, a replica runs again.
             from_primary: self.config.is_replica(),
+            ..Asker::default()
         };
         // An error is what there was to be: while a log was written anew, changes of values that were still to come are in it too.
         let args = record.args(&mut self.bytes, &mut self.spans);

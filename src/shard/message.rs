@@ -95,8 +95,8 @@ pub struct Words {
     len: u32,
 }
 
-/// What a command needs to know of its connection.
-#[derive(Clone, Copy, Debug)]
+/// What a command needs to know of its connection; by default there is none, and the server asks by itself.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Asker {
     /// Who waits for the reply.
     pub origin: Origin,

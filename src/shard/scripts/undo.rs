@@ -184,7 +184,7 @@ mod tests {
     use crate::catalog;
     use crate::command::Subscriptions;
     use crate::config::Config;
-    use crate::protocol::reply::{Reply, Resp};
+    use crate::protocol::reply::Reply;
     use crate::protocol::words;
     use crate::shard::execute::Surroundings;
     use crate::shard::message::{Asker, Origin};
@@ -225,12 +225,7 @@ mod tests {
             };
             let asker = Asker {
                 origin,
-                db: DbIndex(0),
-                resp: Resp::V2,
-                no_touch: false,
-                scripted: false,
-                tracks: false,
-                from_primary: false,
+                ..Asker::default()
             };
             let mut reply = Reply::default();
             self.undo.keep(&self.space, DbIndex(0), command, args);
