@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
+use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::message::Lent;
@@ -22,6 +23,8 @@ const ENTRIES_PER_STEP: usize = 16;
 const BYTES_PER_PASS: usize = 8 << 10;
 /// While so much waits to be written, nothing is added.
 const BACKLOG_BYTES: usize = 1 << 20;
+/// Values that take no more are recorded whenever they are lent: it is not worth while to know that they have been.
+const SMALL_BYTES: usize = 1 << 10;
 /// Values that take more are lent and written by pieces of so many bytes.
 const LARGE_BYTES: usize = 256 << 10;
 const PIECE_BYTES: usize = 128 << 10;
@@ -35,11 +38,22 @@ pub(super) struct Emission {
     is_scanned: bool,
     /// Keys of large values that are still to come.
     large: VecDeque<Box<[u8]>>,
+    /// Keys whose values are recorded, or still to come, and need no second time however often they are lent: what happens to them later is a
+    /// change as any other.
+    noted: HashSet<Box<[u8]>>,
     /// The one that is lent.
     lent: Option<Box<[u8]>>,
 }
 
 impl Emission {
+    /// What is under the key is large.
+    fn note_large(&mut self, key: &[u8]) {
+        if !self.noted.contains(key) {
+            self.noted.insert(key.into());
+            self.large.push_back(key.into());
+        }
+    }
+
     /// Whether all values are recorded.
     pub fn is_done(&self) -> bool {
         self.is_scanned && self.large.is_empty() && self.lent.is_none()
@@ -148,10 +162,10 @@ impl Shard {
                 }
                 break;
             }
-            let large = &mut emission.large;
-            emission.cursor = space.db(db).scan(emission.cursor, ENTRIES_PER_STEP, &mut |entry| {
+            let cursor = emission.cursor;
+            emission.cursor = space.db(db).scan(cursor, ENTRIES_PER_STEP, &mut |entry| {
                 if entry.heap_bytes() > LARGE_BYTES {
-                    large.push_back(entry.key().into());
+                    emission.note_large(entry.key());
                 } else {
                     keys.push(entry.key().into());
                 }
@@ -176,13 +190,21 @@ impl Shard {
     pub(super) fn emit_lent(&mut self, keys: &[Lent]) {
         let Some(emission) = &mut self.log.emission else { return };
         let (now, config) = (self.now.unix_ms(), &self.config);
-        for lent in keys {
-            for (db, entry) in &lent.entries {
-                if entry.heap_bytes() <= LARGE_BYTES {
-                    self.effects.redo.push_entry(*db, entry, now, config);
-                } else if emission.lent.as_ref() != Some(&lent.key) {
-                    emission.large.push_back(lent.key.clone());
-                }
+        for Lent { key, entries } in keys {
+            let largest = entries.iter().map(|(_, entry)| entry.heap_bytes()).max();
+            let largest = largest.unwrap_or_default();
+            if emission.noted.contains(key) {
+                continue;
+            }
+            if largest > LARGE_BYTES {
+                emission.note_large(key);
+                continue;
+            }
+            if largest > SMALL_BYTES {
+                emission.noted.insert(key.clone());
+            }
+            for (db, entry) in entries {
+                self.effects.redo.push_entry(*db, entry, now, config);
             }
         }
     }
@@ -331,5 +353,30 @@ mod tests {
             }
         });
         assert_eq!(keys, [&b"large"[..], b"other", b"small"]);
+    }
+
+    #[test]
+    fn what_is_lent_all_the_time_is_recorded_once() {
+        let large = LARGE_BYTES + 1;
+        let mut shard = shard(&[
+            (b"one", large),
+            (b"other", large),
+            (b"medium", SMALL_BYTES * 2),
+            (b"small", 10),
+        ]);
+        shard.emit_everything();
+        let mut turns = 0;
+        let keys = emit_all(&mut shard, &mut |shard| {
+            turns += 1;
+            assert!(turns <= 2, "there are two large values");
+            for key in [&b"one"[..], b"other", b"medium", b"small"].repeat(2) {
+                let lent = take(shard, key);
+                shard.emit_lent(std::slice::from_ref(&lent));
+                put(shard, lent);
+            }
+        });
+        let times = |key: &[u8]| keys.iter().filter(|found| *found == key).count();
+        // The search finds the last two as well.
+        assert_eq!([&b"one"[..], b"other", b"medium", b"small"].map(times), [1, 1, 2, 5]);
     }
 }
