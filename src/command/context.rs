@@ -387,6 +387,16 @@ impl Keys<'_> {
         Some(self.selected().remove_at(place))
     }
 
+    /// Removes a key with the `del` event; tells whether it was there.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        let Some(entry) = self.take(key) else { return false };
+        if let Some(removed) = &mut self.effects.removed {
+            removed.push((self.db, entry));
+        }
+        self.changed(key, Class::Generic, "del");
+        true
+    }
+
     /// Removes a collection that has become empty, with the `del` event that this is.
     pub fn remove_emptied(&mut self, key: &[u8]) {
         self.selected().remove(key);

@@ -6,6 +6,7 @@ use crate::base::id::{ClientId, DbIndex, Origin};
 use super::redo::Redo;
 use super::subscriptions::Shards;
 use crate::config::NotifyEvents;
+use crate::keyspace::Entry;
 
 /// The class of a keyspace event, by the place of its letter among those of `notify-keyspace-events`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +158,8 @@ pub struct Effects {
     pub dirty: u64,
     /// What would bring the changes about again, for the log.
     pub redo: Redo,
+    /// Values that were removed, while they may have to be put back.
+    pub removed: Option<Vec<(DbIndex, Entry)>>,
     /// Which events are told.
     pub notify: NotifyEvents,
     /// What subscribers are to hear, in order.

@@ -8,8 +8,16 @@ use crate::types::stream::Reach;
 /// What a command may change of the values at its keys. It must not tell less than the truth.
 #[derive(Clone, Copy)]
 pub enum Footprint {
+    /// Anything, in any database.
+    Databases,
     /// Anything.
     Value,
+    /// That they are there: what was is in [`Effects::removed`] afterwards.
+    ///
+    /// [`Effects::removed`]: super::Effects::removed
+    Presence,
+    /// The number that a string is.
+    Number,
     /// Members, or fields and whether they expire, that are named among the words behind the key.
     Named,
     /// One end of a list: which, and how many elements it may lose there, for the key with this number; `None`: anything.

@@ -10,8 +10,8 @@ use super::footprint::Footprint;
 use super::key::{Begin, Find, Key, KeyFlags};
 use super::waiting::Waiting;
 
-/// Positions of keys among the words of a request: few, mostly.
-pub type Positions = SmallVec<[usize; 4]>;
+/// Positions of keys among the words of a request: mostly few, a dozen with the scripts of queues.
+pub type Positions = SmallVec<[usize; 16]>;
 
 /// What a command's run answers: the reply has been written, or this error is the reply.
 pub type Ran = Result<(), Error>;

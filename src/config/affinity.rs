@@ -134,6 +134,8 @@ pub struct RuleError {
 #[derive(Clone, Debug)]
 pub struct Affinity {
     rules: Vec<(Box<str>, Form)>,
+    /// For each rule whether all keys that begin with a part which it has cut out, and have no hash tag, have the same part.
+    settles: Vec<bool>,
     /// Which rules may fit a key, in order, by the key's first byte: the presets together are many, and every key is routed.
     by_first: Vec<Vec<u16>>,
     /// With which bytes a key begins that a rule may fit by its beginning.
@@ -172,6 +174,7 @@ impl Affinity {
                 None => add(text)?,
             }
         }
+        let settles = (0..rules.len()).map(|at| settles(&rules[..=at])).collect();
         let separators = rules.iter().filter_map(|(_, form)| form.separator()?.first().copied());
         let mut marks: Vec<u64> = separators
             .chain([b'{'])
@@ -190,6 +193,7 @@ impl Affinity {
         }));
         Ok(Affinity {
             rules,
+            settles,
             by_first,
             begins,
             marks,
@@ -214,6 +218,15 @@ impl Affinity {
         }
     }
 
+    /// As [`Affinity::routing_part`]; also tells whether every key has this part that begins with it and a colon, and has no `{`.
+    pub fn settled_part<'k>(&self, key: &'k [u8]) -> (&'k [u8], bool) {
+        if let Some(tag) = hash_tag(key) {
+            return (tag, false);
+        }
+        let found = self.part(key);
+        found.map_or((key, false), |(part, at)| (part, self.settles[at]))
+    }
+
     /// Whether a key may have a hash tag or a separator: one look at each word of it, since every key is routed and few have one.
     #[inline]
     fn is_marked(&self, key: &[u8]) -> bool {
@@ -229,13 +242,30 @@ impl Affinity {
     }
 
     fn cut<'k>(&self, key: &'k [u8]) -> &'k [u8] {
-        hash_tag(key).or_else(|| self.part(key)).unwrap_or(key)
+        let part = || Some(self.part(key)?.0);
+        hash_tag(key).or_else(part).unwrap_or(key)
     }
 
-    fn part<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+    /// What the first rule that fits cuts out, and which one that is.
+    fn part<'k>(&self, key: &'k [u8]) -> Option<(&'k [u8], usize)> {
         let may_fit = self.by_first.get(usize::from(*key.first()?))?;
-        may_fit.iter().find_map(|&at| self.rules[usize::from(at)].1.part(key))
+        let mut rules = may_fit.iter().map(|at| usize::from(*at));
+        rules.find_map(|at| Some((self.rules[at].1.part(key)?, at)))
     }
+}
+
+/// Whether the last rule cuts out beginnings of keys, and none before it fits a key that it fits.
+fn settles(rules: &[(Box<str>, Form)]) -> bool {
+    let Some(((_, Form::UpTo(prefix)), before)) = rules.split_last() else {
+        return false;
+    };
+    before.iter().all(|(_, form)| match form {
+        Form::UpTo(other) | Form::Prefix(other) => !other.starts_with(prefix) && !prefix.starts_with(other),
+        Form::Segment(pieces) => pieces
+            .first()
+            .is_some_and(|other| !other.starts_with(prefix) && !prefix.starts_with(other)),
+        Form::Before(_) => false,
+    })
 }
 
 #[cfg(test)]

@@ -476,7 +476,10 @@ impl Node {
     fn target_of_many(&self, command: &Command, args: Args<'_>) -> Target {
         // Words that do not fit the specification make the command answer an error, wherever it runs.
         let positions = command.key_positions(args);
-        let mut shards = positions.iter().map(|&at| self.router.shard(args.at(at)));
+        let mut before = self.router.before();
+        let mut shards = positions
+            .iter()
+            .map(|&at| self.router.shard_after(args.at(at), &mut before));
         match shards.next() {
             None => Target::One(self.shard.id),
             Some(first) if shards.all(|shard| shard == first) => Target::One(first),

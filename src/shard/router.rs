@@ -48,38 +48,59 @@ impl Router {
         if self.shards == 1 {
             return ShardId(0);
         }
-        self.owners[usize::from(self.slot(key).0)]
+        self.owner(self.routing_part(key))
     }
 
     /// What [`Router::shard_after`] begins with.
     pub fn before(&self) -> Before {
         Before {
             part: SmallVec::new(),
-            shard: self.owners[usize::from(slot(b"").0)],
+            settles: false,
+            shard: self.owner(b""),
         }
     }
 
     /// As [`Router::shard`], for keys many of which have the routing part of the one before.
+    #[inline]
     pub fn shard_after(&self, key: &[u8], before: &mut Before) -> ShardId {
-        let part = self.routing_part(key);
-        if before.part[..] != *part {
-            before.part.clear();
-            before.part.extend_from_slice(part);
-            before.shard = self.owners[usize::from(slot(part).0)];
+        if !before.settles_for(key) {
+            let (part, settles) = self.affinity.settled_part(key);
+            before.settles = settles;
+            if before.part[..] != *part {
+                before.part.clear();
+                before.part.extend_from_slice(part);
+                before.shard = self.owner(part);
+            }
         }
         before.shard
+    }
+
+    fn owner(&self, part: &[u8]) -> ShardId {
+        self.owners[usize::from(slot(part).0)]
     }
 }
 
 /// A routing part, and the shard it belongs to.
 pub struct Before {
     part: SmallVec<[u8; 32]>,
+    /// Whether every key has it that begins with it and a colon, and has no `{`.
+    settles: bool,
     shard: ShardId,
+}
+
+impl Before {
+    #[inline]
+    fn settles_for(&self, key: &[u8]) -> bool {
+        self.settles
+            && key.strip_prefix(&*self.part).and_then(<[u8]>::first) == Some(&b':')
+            && memchr::memchr(b'{', key).is_none()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::rng::Rng;
 
     #[test]
     fn the_key_before_changes_nothing() {
@@ -102,6 +123,29 @@ mod tests {
         ] {
             let shard = router.shard(key.as_bytes());
             assert_eq!(router.shard_after(key.as_bytes(), &mut before), shard, "{key}");
+        }
+    }
+
+    #[test]
+    fn whatever_the_rules_the_key_before_changes_nothing() {
+        let rules = ["j:*", "j:a:*", "j:a", "j", "j:?:{*}", "*:b", "*a", "preset:all", "k:*"];
+        let pieces = ["j", ":", "a", "b", "k", "{", "}", "bull:", "x", "j:a:", "j:a:b:"];
+        let mut rng = Rng::new(3);
+        for _ in 0..300 {
+            let chosen = (0..1 + rng.below(4)).map(|_| rules[rng.below(rules.len() as u64) as usize].to_owned());
+            let chosen: Vec<String> = chosen.collect();
+            let router = Router::new(251, &chosen).expect("the rules are valid");
+            let mut before = router.before();
+            for _ in 0..200 {
+                let key = (0..rng.below(7)).map(|_| pieces[rng.below(pieces.len() as u64) as usize]);
+                let key: String = key.collect();
+                let shard = router.shard(key.as_bytes());
+                assert_eq!(
+                    router.shard_after(key.as_bytes(), &mut before),
+                    shard,
+                    "{key} by {chosen:?}"
+                );
+            }
         }
     }
 

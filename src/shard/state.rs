@@ -17,7 +17,7 @@ use super::message::{
     Acquire, Asker, Batch, Block, Claim, Lacking, LackingWork, Message, Origin, Outbox, Reach, Registration, Waiter,
     Words,
 };
-use super::router::Router;
+use super::router::{Before, Router};
 use super::scripts::{Has, Needs, Registry, Scripts, Unit};
 use super::tracking::Tracking;
 use super::waiters::Waiters;
@@ -97,6 +97,8 @@ pub struct Shard {
     /// The interpreter.
     pub scripts: Scripts,
     pub(super) router: Arc<Router>,
+    /// The routing part that scripts have met last.
+    before: Option<Before>,
     /// Absent while it is lent as a whole.
     pub(super) keyspace: Option<Box<Keyspace>>,
     pub(super) locks: Locks<Parked>,
@@ -170,6 +172,7 @@ impl Shard {
             subscriptions: Subscriptions::new(joining),
             scripts: Scripts::new(id, registry, now),
             router,
+            before: None,
             keyspace,
             locks: Locks::default(),
             held: HashMap::new(),
@@ -191,6 +194,7 @@ impl Shard {
     /// From now on keys are where `router` tells.
     pub fn route_by(&mut self, router: Arc<Router>) {
         self.router = router;
+        self.before = None;
     }
 
     /// The keyspace, unless a transaction holds all of it.
@@ -310,7 +314,7 @@ impl Shard {
         let (id, alone, idle) = (self.id, self.shards == 1, self.locks.idle());
         self.exchange(out);
         let (router, desk) = (&self.router, self.scripts.desk().clone());
-        let before = RefCell::new(router.before());
+        let before = RefCell::new(self.before.take().unwrap_or_else(|| router.before()));
         let is_here = |key: &[u8]| alone || router.shard_after(key, &mut before.borrow_mut()) == id;
         let has = |key: &[u8]| is_here(key) && (idle || declared(key) || desk.is_free(key));
         let has: Has<'_> = if alone && idle { None } else { Some(&has) };
@@ -328,6 +332,7 @@ impl Shard {
         let attempt = self
             .scripts
             .run_unit(&mut surroundings, space, has, false, asker, unit, reply);
+        self.before = Some(before.into_inner());
         self.exchange(out);
         attempt
     }

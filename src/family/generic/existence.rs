@@ -1,6 +1,6 @@
 //! Commands that delete keys or tell whether they are there and what they hold.
 
-use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{Acl, Arg, Args, Arity, Command, Context, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran};
 use crate::types::Kind;
 
 const SUMMED: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
@@ -13,6 +13,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::WRITE)
         .acl(Acl::KEYSPACE)
         .keys(&[Key::at(1).range(-1, 1).flags(KeyFlags::RM | KeyFlags::DELETE)])
+        .footprint(Footprint::Presence)
         .args(&[Arg::key("key", 0).multiple()])
         .tips(SUMMED)
         .run(Exec::Keys(del)),
@@ -26,6 +27,7 @@ pub const COMMANDS: &[Command] = &[
     .flags(Flags::WRITE.or(Flags::FAST))
     .acl(Acl::KEYSPACE)
     .keys(&[Key::at(1).range(-1, 1).flags(KeyFlags::RM | KeyFlags::DELETE)])
+    .footprint(Footprint::Presence)
     .args(&[Arg::key("key", 0).multiple()])
     .tips(SUMMED)
     .run(Exec::Keys(del)),
@@ -63,14 +65,8 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn del(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
-    let mut deleted = 0;
-    for key in args.from(1) {
-        if ctx.keys.take(key).is_some() {
-            ctx.keys.changed(key, Class::Generic, "del");
-            deleted += 1;
-        }
-    }
-    ctx.reply.int(deleted);
+    let deleted = args.from(1).filter(|key| ctx.keys.delete(key)).count();
+    ctx.reply.count(deleted);
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! Commands that give a value another key or database.
 
 use crate::base::id::DbIndex;
-use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{
+    Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
+};
 
 /// RENAME, RENAMENX, COPY and MOVE.
 pub const COMMANDS: &[Command] = &[
@@ -51,6 +53,7 @@ pub const COMMANDS: &[Command] = &[
         Arg::integer("destination-db").token("DB").optional(),
         Arg::word("replace", "REPLACE").optional(),
     ])
+    .footprint(Footprint::Databases)
     .run(Exec::Keys(copy)),
     Command::new(
         "MOVE",
@@ -62,6 +65,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::KEYSPACE)
     .keys(&[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE)])
     .args(&[Arg::key("key", 0), Arg::integer("db")])
+    .footprint(Footprint::Databases)
     .run(Exec::Keys(move_key)),
 ];
 

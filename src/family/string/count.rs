@@ -3,7 +3,9 @@
 use super::string_in;
 use crate::base::extended::Extended;
 use crate::base::number::parse_i64;
-use crate::command::{Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Group, Key, KeyFlags, Ran};
+use crate::command::{
+    Acl, Arg, Args, Arity, Class, Command, Context, Error, Exec, Flags, Footprint, Group, Key, KeyFlags, Ran,
+};
 use crate::keyspace::{Entry, StringRef};
 
 const KEYS: &[Key] = &[Key::at(1).flags(KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE)];
@@ -22,6 +24,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::STRING)
     .keys(KEYS)
     .args(&[Arg::key("key", 0)])
+    .footprint(Footprint::Number)
     .run(Exec::Keys(incr)),
     Command::new(
         "DECR",
@@ -33,6 +36,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::STRING)
     .keys(KEYS)
     .args(&[Arg::key("key", 0)])
+    .footprint(Footprint::Number)
     .run(Exec::Keys(decr)),
     Command::new(
         "INCRBY",
@@ -44,6 +48,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::STRING)
     .keys(KEYS)
     .args(&[Arg::key("key", 0), Arg::integer("increment")])
+    .footprint(Footprint::Number)
     .run(Exec::Keys(incrby)),
     Command::new(
         "DECRBY",
@@ -55,6 +60,7 @@ pub const COMMANDS: &[Command] = &[
     .acl(Acl::STRING)
     .keys(KEYS)
     .args(&[Arg::key("key", 0), Arg::integer("decrement")])
+    .footprint(Footprint::Number)
     .run(Exec::Keys(decrby)),
     Command::new(
         "INCRBYFLOAT",

@@ -129,7 +129,7 @@ impl Host<'_, '_> {
         let asker = &self.asker;
         let attempt = match &mut self.ground {
             Ground::Part { space, .. } => {
-                self.undo.keep(space, asker.db, command, args);
+                self.undo.keep(space, self.around.effects, asker.db, command, args);
                 self.around.run_for(true, space, asker, command, args, reply)
             }
             Ground::Whole { spaces, router } => {

@@ -157,7 +157,7 @@ impl Scripts {
     ) -> Attempt {
         let mark = reply.len();
         self.scratch.begin();
-        self.undo.begin(has.is_some(), around.effects);
+        self.undo.begin(has.is_some(), around.now.unix_ms(), around.effects);
         let attempt = match unit {
             Unit::Command(command, args) => {
                 let ground = Ground::Part { space, has };
@@ -169,7 +169,7 @@ impl Scripts {
             reply.truncate(mark);
             self.undo.take_back(space, around.effects);
         } else {
-            self.undo.end();
+            self.undo.end(around.effects);
             if lent {
                 self.tally.lent += 1;
                 if let Unit::Command(command, args) = unit
@@ -242,7 +242,7 @@ impl Scripts {
                     return Attempt::Lacks;
                 }
             } else {
-                self.undo.keep(space, asker.db, command, args);
+                self.undo.keep(space, around.effects, asker.db, command, args);
                 around.run_in_block(space, asker, command, args, reply);
             }
         }
@@ -262,13 +262,13 @@ impl Scripts {
         reply: &mut Reply,
     ) -> Attempt {
         self.scratch.begin();
-        self.undo.begin(false, around.effects);
+        self.undo.begin(false, around.now.unix_ms(), around.effects);
         if let Exec::Script(program) = command.exec {
             self.tally.whole += 1;
             self.registry.costs.note(program, args, |cost| cost.whole += 1);
         }
         let attempt = self.run(around, Ground::Whole { spaces, router }, asker, command, args, reply);
-        self.undo.end();
+        self.undo.end(around.effects);
         attempt
     }
 
@@ -292,7 +292,7 @@ impl Scripts {
             self.scratch.lack(false);
             return Attempt::Lacks;
         }
-        self.undo.keep(space, asker.db, command, args);
+        self.undo.keep(space, around.effects, asker.db, command, args);
         around.run(space, asker, command, args, reply)
     }
 

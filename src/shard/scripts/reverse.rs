@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::base::id::DbIndex;
 use crate::base::time::UnixMillis;
 use crate::command::{Args, Command, Footprint};
-use crate::keyspace::{Entry, Keyspace};
+use crate::keyspace::{Db, Entry, Keyspace, StringRef};
 use crate::types::hash::{Limits as HashLimits, Setting, Ttl};
 use crate::types::list::End;
 use crate::types::sorted_set::{Edge, Limits};
@@ -13,7 +13,7 @@ use crate::types::stream::Ends;
 use crate::types::{Hash, List, SortedSet};
 
 /// Values up to this size are copied whole, in bytes: one copy serves all changes that follow.
-const COPIED_BYTES_MAX: usize = 2048;
+const COPIED_BYTES_MAX: usize = 64;
 
 /// What parts are made of, one behind the other; the room is kept from run to run.
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl Pool {
     }
 }
 
-/// A part of a value as it was.
+/// What was at a key of a database, or a part of it.
 pub struct Part {
     db: DbIndex,
     key: Word,
@@ -88,6 +88,14 @@ pub struct Part {
 type Items = Range<usize>;
 
 enum Was {
+    /// Nothing was there.
+    Absent,
+    /// This.
+    Whole(Entry),
+    /// This, which had expired: when it has been removed for that, it stays so.
+    Expired(Entry),
+    /// This number.
+    Number(i64),
     /// A list: how many elements nearest the other end stay, and what stood behind them, the nearest last.
     End { end: End, stays: usize, lost: Items },
     /// Fields of a hash, or members of a sorted set.
@@ -96,21 +104,38 @@ enum Was {
     Ends(Ends),
 }
 
-/// What has to be kept before `command` changes the value of its key with this number; `None`: all of it.
+/// What has to be kept before `command` changes the value of its key with this number, and whether that is all there is at the key.
 pub fn part(
-    db: DbIndex,
-    entry: &Entry,
+    (db, key): (DbIndex, &[u8]),
+    entry: Option<&Entry>,
+    now: UnixMillis,
     command: &Command,
     args: Args<'_>,
     number: usize,
     pool: &mut Pool,
-) -> Option<Part> {
-    if entry.heap_bytes() <= COPIED_BYTES_MAX {
+) -> (Part, bool) {
+    let was = match entry {
+        None => Was::Absent,
+        Some(entry) if has_expired(entry, now) => Was::Expired(entry.clone()),
+        Some(entry) => piece(entry, command, args, number, pool).unwrap_or_else(|| Was::Whole(entry.clone())),
+    };
+    let key = pool.keep(key);
+    let part = Part { db, key, was };
+    let is_all = part.is_all();
+    (part, is_all)
+}
+
+/// What has to be kept of a large value; `None`: all of it.
+fn piece(entry: &Entry, command: &Command, args: Args<'_>, number: usize, pool: &mut Pool) -> Option<Was> {
+    if let (Footprint::Number, Some(StringRef::Int(number))) = (&command.footprint, entry.as_string()) {
+        return Some(Was::Number(number));
+    }
+    if matches!(command.footprint, Footprint::Value) || entry.heap_bytes() <= COPIED_BYTES_MAX {
         return None;
     }
     let begin = pool.items.len();
-    let was = match command.footprint {
-        Footprint::Value => return None,
+    Some(match command.footprint {
+        Footprint::Value | Footprint::Databases | Footprint::Presence | Footprint::Number => return None,
         Footprint::End(end_of) => {
             let (end, losses) = end_of(args, number)?;
             let stays = end_of_list(entry.list()?, end, losses, pool)?;
@@ -127,9 +152,7 @@ pub fn part(
             named(entry, args, pool)?;
             Was::Named(begin..pool.items.len())
         }
-    };
-    let key = pool.keep(entry.key());
-    Some(Part { db, key, was })
+    })
 }
 
 /// Keeps the elements that may be lost, and answers how many stay; none when they are a good part of the list.
@@ -188,30 +211,57 @@ fn named(entry: &Entry, args: Args<'_>, pool: &mut Pool) -> Option<()> {
 }
 
 impl Part {
-    /// Puts the part back; the value is as it was before the command, or another command has emptied it since.
-    pub fn restore(self, space: &mut Keyspace, pool: &Pool) {
-        let entry = space
-            .db_mut(self.db)
-            .get_mut(pool.word(self.key))
-            .expect("what empties a value keeps the whole of it");
+    /// Whether it is all that was at the key.
+    fn is_all(&self) -> bool {
+        matches!(self.was, Was::Absent | Was::Whole(_) | Was::Expired(_))
+    }
+
+    /// Whether it is all that was at this key.
+    pub fn has_all(&self, db: DbIndex, key: &[u8], pool: &Pool) -> bool {
+        self.is_all() && self.db == db && pool.word(self.key) == key
+    }
+
+    /// Puts it back; a part of a value, where the value is as it was before the command, or another command has emptied it since.
+    pub fn restore(self, space: &mut Keyspace, now: UnixMillis, pool: &Pool) {
+        let (db, key) = (space.db_mut(self.db), pool.word(self.key));
         match self.was {
+            Was::Absent => drop(db.remove(key)),
+            Was::Whole(entry) => drop(db.insert(entry)),
+            Was::Expired(entry) => match db.get(key) {
+                None => {}
+                Some(there) if has_expired(there, now) => drop(db.insert(entry)),
+                Some(_) => drop(db.remove(key)),
+            },
+            Was::Number(number) => changed(db, key).set_int(number),
             Was::End { end, stays, lost } => {
-                let list = entry.list_mut().expect("what changed the type kept the whole value");
+                let list = changed(db, key).list_mut().expect(SAME_TYPE);
                 list.drop_at(end, list.len().saturating_sub(stays));
                 let lost = pool.items[lost].iter().rev();
                 lost.for_each(|item| list.push(end, pool.word(item.name)));
             }
             Was::Ends(ends) => {
-                let stream = entry.stream_mut().expect("what changed the type kept the whole value");
+                let stream = changed(db, key).stream_mut().expect(SAME_TYPE);
                 stream.log.restore_ends(ends);
             }
             Was::Named(items) => {
+                let entry = changed(db, key);
                 for item in &pool.items[items] {
                     put_back(entry, pool.word(item.name), item.was, pool);
                 }
             }
         }
     }
+}
+
+fn has_expired(entry: &Entry, now: UnixMillis) -> bool {
+    entry.expires_at().is_some_and(|at| at <= now)
+}
+
+const SAME_TYPE: &str = "what changed the type kept the whole value";
+
+/// The value of which a part was kept.
+fn changed<'d>(db: &'d mut Db, key: &[u8]) -> &'d mut Entry {
+    db.get_mut(key).expect("what empties a value keeps the whole of it")
 }
 
 /// Puts back what was stored under a name in a hash or a sorted set.
@@ -223,9 +273,7 @@ fn put_back(entry: &mut Entry, name: &[u8], was: Stored, pool: &Pool) {
         };
         return put_field(hash, name, value);
     }
-    let set = entry
-        .sorted_set_mut()
-        .expect("what changed the type kept the whole value");
+    let set = entry.sorted_set_mut().expect(SAME_TYPE);
     match was {
         Stored::Score(score) => drop(set.set(name, score, Limits::default())),
         Stored::Nothing | Stored::Value(_) => drop(set.remove(name)),

@@ -5,10 +5,11 @@ use hashbrown::HashTable;
 use super::reverse::{self, Part, Pool};
 use crate::base::hash::table_hash;
 use crate::base::id::DbIndex;
+use crate::base::time::UnixMillis;
 use crate::command::redo::Mark;
 use crate::command::spec::Positions;
-use crate::command::{Announcement, Args, Class, Command, Effects, Flags, Key, KeyFlags};
-use crate::keyspace::Keyspace;
+use crate::command::{Announcement, Args, Class, Command, Effects, Flags, Footprint, Key, KeyFlags};
+use crate::keyspace::{Entry, Keyspace};
 use crate::shard::lend;
 use crate::shard::message::Lent;
 
@@ -27,22 +28,28 @@ struct Marks {
 /// What was kept before a change.
 enum Step {
     /// A key with all its entries.
-    Whole(Lent),
-    /// Part of a large value.
+    Databases(Lent),
+    /// What was at a key of one database, or a part of it.
     Part(Part),
+    /// What is removed from here on is put back.
+    Removed(usize),
 }
 
 impl Step {
-    fn is_whole(&self, key: &[u8]) -> bool {
-        matches!(self, Step::Whole(lent) if *lent.key == *key)
-    }
-
-    fn hash(&self) -> u64 {
+    /// Whether nothing that happens at a key needs to be kept any more.
+    fn has_all(&self, db: DbIndex, key: &[u8], pool: &Pool) -> bool {
         match self {
-            Step::Whole(lent) => table_hash(&lent.key),
-            Step::Part(_) => unreachable!("the index has only keys that were kept whole"),
+            Step::Databases(lent) => *lent.key == *key,
+            Step::Part(part) => part.has_all(db, key, pool),
+            Step::Removed(_) => false,
         }
     }
+}
+
+/// A key that was kept whole.
+struct Kept {
+    hash: u64,
+    step: u32,
 }
 
 /// Takes back what a run has done; reused from run to run.
@@ -53,16 +60,21 @@ pub struct Undo {
     steps: Vec<Step>,
     /// What parts of values are made of.
     pool: Pool,
-    /// Places in `steps` of the keys that were kept whole.
-    index: HashTable<u32>,
+    /// The clock of the run.
+    now: UnixMillis,
+    /// Room for values that are removed.
+    removed: Vec<(DbIndex, Entry)>,
+    /// Where in `steps` the keys are that were kept whole.
+    index: HashTable<Kept>,
     marks: Marks,
 }
 
 impl Undo {
     /// A run begins; `active` when it may have to be taken back.
-    pub fn begin(&mut self, active: bool, effects: &Effects) {
+    pub fn begin(&mut self, active: bool, now: UnixMillis, effects: &mut Effects) {
         debug_assert!(self.steps.is_empty(), "the run before this one has ended");
-        self.active = active;
+        (self.active, self.now) = (active, now);
+        effects.removed = active.then(|| std::mem::take(&mut self.removed));
         self.marks = Marks {
             changes: effects.changes.len(),
             announcements: effects.announcements.len(),
@@ -80,9 +92,13 @@ impl Undo {
     }
 
     /// A command is about to run: keeps what it may change.
-    pub fn keep(&mut self, space: &Keyspace, db: DbIndex, command: &Command, args: Args<'_>) {
+    pub fn keep(&mut self, space: &Keyspace, effects: &Effects, db: DbIndex, command: &Command, args: Args<'_>) {
         if !self.active || !command.flags.has(Flags::WRITE) {
             return;
+        }
+        if matches!(command.footprint, Footprint::Presence) {
+            let removed = effects.removed.as_ref().map_or(0, Vec::len);
+            return self.steps.push(Step::Removed(removed));
         }
         if let Some(at) = command.single_key() {
             return self.keep_key(space, db, command, args, (usize::from(at), 0));
@@ -117,22 +133,39 @@ impl Undo {
     ) {
         let Some(key) = args.get(at) else { return };
         let hash = table_hash(key);
-        let Undo { steps, index, pool, .. } = self;
-        if index.find(hash, |&at| steps[at as usize].is_whole(key)).is_some() {
+        let Undo {
+            steps,
+            index,
+            pool,
+            now,
+            ..
+        } = self;
+        let has_all = |kept: &Kept| steps[kept.step as usize].has_all(db, key, pool);
+        if index.find(hash, has_all).is_some() {
             return;
         }
-        let entry = space.db(db).get(key);
-        if let Some(part) = entry.and_then(|entry| reverse::part(db, entry, command, args, number, pool)) {
-            return steps.push(Step::Part(part));
+        let (step, is_all) = if matches!(command.footprint, Footprint::Databases) {
+            (Step::Databases(lend::copy(space, key.into())), true)
+        } else {
+            let here = space.db(db);
+            let entry = here.find(hash, key).map(|place| here.at(place));
+            let (part, is_all) = reverse::part((db, key), entry, *now, command, args, number, pool);
+            (Step::Part(part), is_all)
+        };
+        if is_all {
+            let step = u32::try_from(steps.len()).expect("a run changes less than 2^32 values");
+            index.insert_unique(hash, Kept { hash, step }, |kept| kept.hash);
         }
-        let at = u32::try_from(steps.len()).expect("a run changes less than 2^32 values");
-        steps.push(Step::Whole(lend::copy(space, key.into())));
-        index.insert_unique(hash, at, |&at| steps[at as usize].hash());
+        steps.push(step);
     }
 
     /// The run is over and what it did stays.
-    pub fn end(&mut self) {
+    pub fn end(&mut self, effects: &mut Effects) {
         self.active = false;
+        if let Some(mut removed) = effects.removed.take() {
+            removed.clear();
+            self.removed = removed;
+        }
         self.steps.clear();
         self.index.clear();
         self.pool.clear();
@@ -142,8 +175,12 @@ impl Undo {
     pub fn take_back(&mut self, space: &mut Keyspace, effects: &mut Effects) {
         for step in self.steps.drain(..).rev() {
             match step {
-                Step::Part(part) => part.restore(space, &self.pool),
-                Step::Whole(lent) => {
+                Step::Part(part) => part.restore(space, self.now, &self.pool),
+                Step::Removed(from) => {
+                    let removed = effects.removed.iter_mut().flat_map(|removed| removed.drain(from..));
+                    removed.for_each(|(db, entry)| drop(space.db_mut(db).insert(entry)));
+                }
+                Step::Databases(lent) => {
                     drop(lend::take(space, lent.key.clone()));
                     lend::put(space, lent);
                 }
@@ -171,7 +208,7 @@ impl Undo {
         effects.shown.truncate(shown);
         effects.redo.take_back(redo);
         (effects.dirty, effects.hits, effects.misses) = (dirty, hits, misses);
-        self.end();
+        self.end(effects);
     }
 }
 
@@ -182,12 +219,17 @@ mod tests {
     use crate::base::rng::Rng;
     use crate::base::time::Now;
     use crate::catalog;
-    use crate::command::Subscriptions;
+    use crate::command::{Change, Subscriptions};
     use crate::config::Config;
     use crate::protocol::reply::Reply;
     use crate::protocol::words;
     use crate::shard::execute::Surroundings;
     use crate::shard::message::{Asker, Origin};
+
+    const NOW: Now = Now {
+        unix_us: 1_750_000_000_000_000,
+        mono_us: 0,
+    };
 
     /// A keyspace, and what commands need around it.
     struct Bench {
@@ -228,14 +270,11 @@ mod tests {
                 ..Asker::default()
             };
             let mut reply = Reply::default();
-            self.undo.keep(&self.space, DbIndex(0), command, args);
+            self.undo.keep(&self.space, &self.effects, DbIndex(0), command, args);
             let mut around = Surroundings {
                 effects: &mut self.effects,
                 config: &self.config,
-                now: Now {
-                    unix_us: 1_750_000_000_000_000,
-                    mono_us: 0,
-                },
+                now: NOW,
                 subscriptions: &self.subscriptions,
                 rng: &mut self.rng,
                 shard: (ShardId(0), 2),
@@ -248,7 +287,7 @@ mod tests {
         /// All that is there, in an order of its own.
         fn contents(&mut self) -> Vec<String> {
             let mut contents = Vec::new();
-            for key in ["l", "m", "h", "z", "s", "x", "none"] {
+            for key in ["l", "m", "h", "z", "s", "x", "n", "none", "past-h", "past-n"] {
                 for line in [
                     format!("xrange {key} - +"),
                     format!("xinfo stream {key} full"),
@@ -279,13 +318,27 @@ mod tests {
             self.run("xclaim x g c 0 1-1 2-1 3-1 7-1 force justid");
             self.run("set s text");
             self.run("expire h 1000");
+            self.run("set n 5");
+        }
+
+        /// Values that nobody has looked at since they expired.
+        fn fill_past(&mut self) {
+            for at in 0..300 {
+                self.run(&format!("hset past-h field-{at} value-{at}"));
+            }
+            self.run("set past-n 7");
+            for key in ["past-h", "past-n"] {
+                self.space
+                    .db_mut(DbIndex(0))
+                    .set_expiry(key.as_bytes(), Some(UnixMillis(1)));
+            }
         }
 
         /// A command that changes something, or fails, or finds nothing.
         fn change(&mut self, rng: &mut Rng) {
             let number = rng.below(400);
             let list = if rng.chance(1, 2) { "l" } else { "m" };
-            let line = match rng.below(37) {
+            let line = match rng.below(42) {
                 0 => format!("lpush {list} a b {number}"),
                 1 => format!("rpush {list} a {number}"),
                 2 | 3 => format!("lpop {list} {}", rng.below(5)),
@@ -294,7 +347,8 @@ mod tests {
                 6 => "lmove l m left right".into(),
                 7 => "lmove m l right left".into(),
                 8 => "lmove l l left right".into(),
-                9 => "rpoplpush l m".into(),
+                9 if rng.chance(1, 2) => "move s 1".into(),
+                9 => "copy h none db 1 replace".into(),
                 10 => format!("lset {list} 3 x"),
                 11 => format!("hset h field-{number} new field-x {number}"),
                 12 => format!("hdel h field-{number} field-1 field-2"),
@@ -321,6 +375,12 @@ mod tests {
                 36 => format!("xautoclaim x g {list} 0 0 count 2"),
                 33 if rng.chance(1, 4) => "xtrim x maxlen 0".into(),
                 22 if rng.chance(1, 4) => format!("del {list} h"),
+                23 if rng.chance(1, 4) => "unlink s n z none".into(),
+                37 => format!("incrby n {number}"),
+                38 => "append n text".into(),
+                39 => format!("hset past-h field-{number} new"),
+                40 => "incr past-n".into(),
+                41 if rng.chance(1, 4) => "set past-n other".into(),
                 _ => format!("set none {number} nx"),
             };
             self.run(&line);
@@ -334,14 +394,17 @@ mod tests {
             let mut bench = Bench::new();
             bench.fill(if round % 3 == 0 { 5 } else { 300 });
             let before = bench.contents();
+            bench.fill_past();
             let changes = bench.effects.changes.len();
-            bench.undo.begin(true, &bench.effects);
+            bench.undo.begin(true, NOW.unix_ms(), &mut bench.effects);
             (0..1 + rng.below(30)).for_each(|_| bench.change(&mut rng));
             let Bench {
                 space, effects, undo, ..
             } = &mut bench;
             undo.take_back(space, effects);
-            assert_eq!(bench.effects.changes.len(), changes);
+            let expired = |change: &&Change| matches!(change.class, Class::Expired);
+            let expired = bench.effects.changes.iter().filter(expired).count();
+            assert_eq!(bench.effects.changes.len(), changes + expired);
             assert_eq!(bench.contents(), before, "round {round}");
         }
     }
@@ -350,7 +413,7 @@ mod tests {
     fn a_large_value_is_not_copied_for_a_change_at_its_end() {
         let mut bench = Bench::new();
         bench.fill(300);
-        bench.undo.begin(true, &bench.effects);
+        bench.undo.begin(true, NOW.unix_ms(), &mut bench.effects);
         for line in [
             "lpop l 2",
             "rpoplpush l m",
@@ -359,14 +422,15 @@ mod tests {
             "zpopmin z",
             "xadd x maxlen ~ 100 * field value",
             "xtrim x maxlen = 50",
+            "incr n",
+            "del z m",
         ] {
             bench.run(line);
         }
-        assert!(bench.undo.steps.iter().all(|step| matches!(step, Step::Part(_))));
+        assert_eq!(bench.undo.index.len(), 0);
         bench.run("lset l 0 x");
         bench.run("lpop l");
-        let whole = bench.undo.steps.iter().filter(|step| matches!(step, Step::Whole(_)));
-        assert_eq!(whole.count(), 1);
-        bench.undo.end();
+        assert_eq!(bench.undo.index.len(), 1);
+        bench.undo.end(&mut bench.effects);
     }
 }
