@@ -32,8 +32,10 @@ const PIECE_BYTES: usize = 128 << 10;
 /// How far the values are recorded.
 #[derive(Debug, Default)]
 pub(super) struct Emission {
-    db: u32,
-    cursor: u64,
+    /// For each database where the search through its entries goes on, if it has not ended.
+    scans: Vec<Option<u64>>,
+    /// It has ended in all databases before this one.
+    first: usize,
     /// All entries have been looked at.
     is_scanned: bool,
     /// Keys of large values that are still to come.
@@ -46,6 +48,16 @@ pub(super) struct Emission {
 }
 
 impl Emission {
+    /// The first database whose search has not ended, and where it goes on.
+    fn next_scan(&mut self) -> Option<(DbIndex, u64)> {
+        loop {
+            if let Some(cursor) = *self.scans.get(self.first)? {
+                return Some((DbIndex(self.first as u32), cursor));
+            }
+            self.first += 1;
+        }
+    }
+
     /// What is under the key is large.
     fn note_large(&mut self, key: &[u8]) {
         if !self.noted.contains(key) {
@@ -132,13 +144,17 @@ impl Shard {
     /// All values are to be recorded in the file, which has nothing yet.
     pub fn emit_everything(&mut self) {
         self.effects.redo.rewrite = Rewrite::UnderWay;
-        self.log.emission = Some(Emission::default());
+        self.log.emission = Some(Emission {
+            scans: vec![Some(0); self.config.databases],
+            ..Emission::default()
+        });
     }
 
-    /// The databases are not what they were: begins with the first one again.
-    pub(super) fn emit_all_again(&mut self) {
+    /// Two databases have changed places.
+    pub(super) fn emit_swapped(&mut self, one: DbIndex, other: DbIndex) {
         if let Some(emission) = &mut self.log.emission {
-            (emission.db, emission.cursor, emission.is_scanned) = (0, 0, false);
+            emission.scans.swap(one.index(), other.index());
+            emission.first = emission.first.min(one.index()).min(other.index());
         }
     }
 
@@ -154,16 +170,14 @@ impl Shard {
         let before = redo.len();
         let mut keys = SmallVec::<[Box<[u8]>; ENTRIES_PER_STEP]>::new();
         while !emission.is_scanned && redo.len() < before + BYTES_PER_PASS {
-            let db = DbIndex(emission.db);
-            if db.index() >= space.databases() {
+            let Some((db, cursor)) = emission.next_scan() else {
                 emission.is_scanned = true;
                 if self.id.0 == 0 {
                     self.scripts.record_libraries(redo);
                 }
                 break;
-            }
-            let cursor = emission.cursor;
-            emission.cursor = space.db(db).scan(cursor, ENTRIES_PER_STEP, &mut |entry| {
+            };
+            let next = space.db(db).scan(cursor, ENTRIES_PER_STEP, &mut |entry| {
                 if entry.heap_bytes() > LARGE_BYTES {
                     emission.note_large(entry.key());
                 } else {
@@ -173,9 +187,7 @@ impl Shard {
             for key in keys.drain(..) {
                 redo.push_state(space, db, &key, now, config);
             }
-            if emission.cursor == 0 {
-                emission.db += 1;
-            }
+            emission.scans[emission.first] = (next != 0).then_some(next);
         }
         let mut large = None;
         if emission.lent.is_none() {
@@ -240,6 +252,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::base::rng::Rng;
     use crate::base::time::Now;
     use crate::command::redo::records;
     use crate::keyspace::{Entry, Keyspace};
@@ -378,5 +391,49 @@ mod tests {
         let times = |key: &[u8]| keys.iter().filter(|found| *found == key).count();
         // The search finds the last two as well.
         assert_eq!([&b"one"[..], b"other", b"medium", b"small"].map(times), [1, 1, 2, 5]);
+    }
+
+    #[test]
+    fn databases_that_change_places_all_the_time_are_recorded_all_the_same() {
+        let mut shard = shard(&[(b"large", LARGE_BYTES * 2)]);
+        let space = shard.keyspace.as_deref_mut().expect("it is here");
+        for number in 0..2_000 {
+            let entry = Entry::string(format!("key:{number}").as_bytes(), &[b'x'; 100]);
+            space.db_mut(DbIndex(number % 3)).put(entry);
+        }
+        shard.emit_everything();
+        let (mut rng, mut keys) = (Rng::new(5), HashSet::new());
+        for turn in 0.. {
+            if !shard.may_emit() {
+                break;
+            }
+            assert!(turn < 1_000, "it takes as long as without changes");
+            let _large = shard.emit();
+            let encoded = shard.effects.redo.take();
+            let found = records(&encoded).map(|record| record.expect("it was just recorded"));
+            keys.extend(found.filter_map(|record| Some((record.db, record.key()?.to_vec()))));
+            let [one, other] = [0, 0].map(|_| DbIndex(rng.below(4) as u32));
+            shard.keyspace.as_deref_mut().expect("it is here").swap(one, other);
+            // What has been recorded changes places as well, as it does when it is read.
+            let place = |db| {
+                if db == one {
+                    other
+                } else if db == other {
+                    one
+                } else {
+                    db
+                }
+            };
+            keys = keys.into_iter().map(|(db, key)| (place(db), key)).collect();
+            shard.note_upheavals();
+        }
+        let space = shard.keyspace.as_deref().expect("it is here");
+        for db in (0..4).map(DbIndex) {
+            let missing = |entry: &&Entry| !keys.contains(&(db, entry.key().to_vec()));
+            // The large one has been lent.
+            let wanted = usize::from(space.db(db).get(b"large").is_some());
+            assert_eq!(space.db(db).iter().filter(missing).count(), wanted, "{db:?}");
+        }
+        assert_eq!(keys.len(), 2_000);
     }
 }

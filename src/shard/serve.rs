@@ -72,15 +72,10 @@ impl Shard {
                 }
             }
         }
-        if upheavals
-            .iter()
-            .any(|upheaval| matches!(upheaval, Upheaval::Swapped(..)))
-        {
-            self.emit_all_again();
-        }
         for upheaval in upheavals {
-            if let Upheaval::Emptied(_, contents) = upheaval {
-                debris::objects(contents.len() as u64, || drop(contents));
+            match upheaval {
+                Upheaval::Swapped(one, other) => self.emit_swapped(one, other),
+                Upheaval::Emptied(_, contents) => debris::objects(contents.len() as u64, || drop(contents)),
             }
         }
         if flushes {

@@ -36,11 +36,11 @@ enum Step {
 }
 
 impl Step {
-    /// Whether nothing that happens at a key needs to be kept any more.
-    fn has_all(&self, db: DbIndex, key: &[u8], pool: &Pool) -> bool {
+    /// Whether nothing needs to be kept any more of a key: in a database, or in all of them.
+    fn has_all(&self, db: Option<DbIndex>, key: &[u8], pool: &Pool) -> bool {
         match self {
             Step::Databases(lent) => *lent.key == *key,
-            Step::Part(part) => part.has_all(db, key, pool),
+            Step::Part(part) => db.is_some_and(|db| part.has_all(db, key, pool)),
             Step::Removed(_) => false,
         }
     }
@@ -140,11 +140,13 @@ impl Undo {
             now,
             ..
         } = self;
-        let has_all = |kept: &Kept| steps[kept.step as usize].has_all(db, key, pool);
+        let in_all = matches!(command.footprint, Footprint::Databases);
+        let place = (!in_all).then_some(db);
+        let has_all = |kept: &Kept| steps[kept.step as usize].has_all(place, key, pool);
         if index.find(hash, has_all).is_some() {
             return;
         }
-        let (step, is_all) = if matches!(command.footprint, Footprint::Databases) {
+        let (step, is_all) = if in_all {
             (Step::Databases(lend::copy(space, key.into())), true)
         } else {
             let here = space.db(db);
@@ -303,6 +305,8 @@ mod tests {
                 pairs.sort_by_key(ToString::to_string);
                 contents.extend(pairs.into_iter().map(|pair| pair.to_string()));
             }
+            let others = self.space.db(DbIndex(1)).iter();
+            contents.extend(others.map(|entry| format!("1: {}", entry.key().escape_ascii())));
             contents
         }
 
