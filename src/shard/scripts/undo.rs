@@ -46,6 +46,9 @@ impl Step {
     }
 }
 
+/// For how many steps the room is kept from run to run.
+const KEPT_STEPS: usize = 1024;
+
 /// A key that was kept whole.
 struct Kept {
     hash: u64,
@@ -166,10 +169,13 @@ impl Undo {
         self.active = false;
         if let Some(mut removed) = effects.removed.take() {
             removed.clear();
+            removed.shrink_to(KEPT_STEPS);
             self.removed = removed;
         }
         self.steps.clear();
+        self.steps.shrink_to(KEPT_STEPS);
         self.index.clear();
+        self.index.shrink_to(KEPT_STEPS, |kept| kept.hash);
         self.pool.clear();
     }
 
