@@ -156,20 +156,29 @@ impl Scripts {
         reply: &mut Reply,
     ) -> Attempt {
         let mark = reply.len();
-        self.scratch.begin();
-        self.undo.begin(has.is_some(), around.now.unix_ms(), around.effects);
-        let attempt = match unit {
-            Unit::Command(command, args) => {
-                let ground = Ground::Part { space, has };
-                self.run(around, ground, asker, command, args, reply)
+        // Few runs lack something, so only one that does runs once more to note what it touches.
+        let mut notes = lent;
+        let attempt = loop {
+            self.scratch.begin(notes);
+            self.undo.begin(has.is_some(), around.now.unix_ms(), around.effects);
+            let attempt = match unit {
+                Unit::Command(command, args) => {
+                    let ground = Ground::Part { space, has };
+                    self.run(around, ground, asker, command, args, reply)
+                }
+                Unit::Block(queue) => self.run_block(around, space, has, asker, queue, reply),
+            };
+            if attempt != Attempt::Lacks {
+                self.undo.end(around.effects);
+                break attempt;
             }
-            Unit::Block(queue) => self.run_block(around, space, has, asker, queue, reply),
-        };
-        if attempt == Attempt::Lacks {
             reply.truncate(mark);
             self.undo.take_back(space, around.effects);
-        } else {
-            self.undo.end(around.effects);
+            if std::mem::replace(&mut notes, true) {
+                break attempt;
+            }
+        };
+        if attempt != Attempt::Lacks {
             if lent {
                 self.tally.lent += 1;
                 if let Unit::Command(command, args) = unit
@@ -261,7 +270,7 @@ impl Scripts {
         args: Args<'_>,
         reply: &mut Reply,
     ) -> Attempt {
-        self.scratch.begin();
+        self.scratch.begin(false);
         self.undo.begin(false, around.now.unix_ms(), around.effects);
         if let Exec::Script(program) = command.exec {
             self.tally.whole += 1;

@@ -22,6 +22,8 @@ pub struct Scratch {
     /// The words of the command that the script calls.
     pub(super) words: Vec<u8>,
     pub(super) spans: Vec<Span>,
+    /// Whether the keys that it touches are noted.
+    notes: bool,
     /// Keys that the script has touched, back to back.
     touched: Vec<u8>,
     touched_spans: Vec<Span>,
@@ -32,7 +34,9 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn begin(&mut self) {
+    /// A run begins, of which is noted or not what it touches.
+    pub(super) fn begin(&mut self, notes: bool) {
+        self.notes = notes;
         self.touched.clear();
         self.touched_spans.clear();
         self.overflowed = false;
@@ -44,7 +48,7 @@ impl Scratch {
         self.lacked = Some(more_than_keys);
     }
 
-    /// Whether a command touches a key that `has` does not know. All keys that it touches are noted.
+    /// Whether a command touches a key that `has` does not know. All keys that it touches are noted, if any are.
     pub(super) fn misses(
         &mut self,
         has: &dyn Fn(&[u8]) -> bool,
@@ -75,6 +79,9 @@ impl Scratch {
     }
 
     fn touch(&mut self, key: &[u8]) {
+        if !self.notes {
+            return;
+        }
         if self.touched.len() + key.len() > TOUCHED_BYTES_MAX {
             self.overflowed = true;
         } else {

@@ -20,6 +20,8 @@ const COPIED_BYTES_MAX: usize = 64;
 pub struct Pool {
     bytes: Vec<u8>,
     items: Vec<Item>,
+    /// Ends of streams, for the parts that are these.
+    ends: Vec<Ends>,
 }
 
 /// Bytes in the pool.
@@ -67,8 +69,10 @@ impl Pool {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.items.clear();
+        self.ends.clear();
         self.bytes.shrink_to(KEPT_BYTES);
         self.items.shrink_to(KEPT_ITEMS);
+        self.ends.shrink_to(KEPT_ITEMS);
     }
 
     fn add(&mut self, name: &[u8], was: Stored) {
@@ -101,7 +105,7 @@ enum Was {
     /// Fields of a hash, or members of a sorted set.
     Named(Items),
     /// Both ends of a stream.
-    Ends(Ends),
+    Ends,
 }
 
 /// What has to be kept before `command` changes the value of its key with this number, and whether that is all there is at the key.
@@ -147,7 +151,10 @@ fn piece(entry: &Entry, command: &Command, args: Args<'_>, number: usize, pool: 
             edge_of_set(entry.sorted_set()?, edge, losses, pool)?;
             Was::Named(begin..pool.items.len())
         }
-        Footprint::Ends(reach_of) => Was::Ends(entry.stream()?.log.ends(reach_of(args)?)),
+        Footprint::Ends(reach_of) => {
+            pool.ends.push(entry.stream()?.log.ends(reach_of(args)?));
+            Was::Ends
+        }
         Footprint::Named => {
             named(entry, args, pool)?;
             Was::Named(begin..pool.items.len())
@@ -222,7 +229,9 @@ impl Part {
     }
 
     /// Puts it back; a part of a value, where the value is as it was before the command, or another command has emptied it since.
-    pub fn restore(self, space: &mut Keyspace, now: UnixMillis, pool: &Pool) {
+    pub fn restore(self, space: &mut Keyspace, now: UnixMillis, pool: &mut Pool) {
+        // The last ones are this part's: parts are put back in reverse order.
+        let ends = matches!(self.was, Was::Ends).then(|| pool.ends.pop()).flatten();
         let (db, key) = (space.db_mut(self.db), pool.word(self.key));
         match self.was {
             Was::Absent => drop(db.remove(key)),
@@ -239,9 +248,9 @@ impl Part {
                 let lost = pool.items[lost].iter().rev();
                 lost.for_each(|item| list.push(end, pool.word(item.name)));
             }
-            Was::Ends(ends) => {
+            Was::Ends => {
                 let stream = changed(db, key).stream_mut().expect(SAME_TYPE);
-                stream.log.restore_ends(ends);
+                stream.log.restore_ends(ends.expect("they were kept"));
             }
             Was::Named(items) => {
                 let entry = changed(db, key);

@@ -183,7 +183,7 @@ impl Undo {
     pub fn take_back(&mut self, space: &mut Keyspace, effects: &mut Effects) {
         for step in self.steps.drain(..).rev() {
             match step {
-                Step::Part(part) => part.restore(space, self.now, &self.pool),
+                Step::Part(part) => part.restore(space, self.now, &mut self.pool),
                 Step::Removed(from) => {
                     let removed = effects.removed.iter_mut().flat_map(|removed| removed.drain(from..));
                     removed.for_each(|(db, entry)| drop(space.db_mut(db).insert(entry)));
