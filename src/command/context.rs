@@ -387,7 +387,8 @@ impl Keys<'_> {
         Some(self.selected().remove_at(place))
     }
 
-    /// Removes a key with the `del` event; tells whether it was there.
+    /// Removes a key with the `del` event; tells whether it was there. For commands that say [`Footprint::Presence`](super::Footprint::Presence) of
+    /// themselves, whose values [`Effects::removed`] keeps.
     pub fn delete(&mut self, key: &[u8]) -> bool {
         let Some(entry) = self.take(key) else { return false };
         if let Some(removed) = &mut self.effects.removed {

@@ -203,11 +203,11 @@ impl Shard {
         let Some(emission) = &mut self.log.emission else { return };
         let (now, config) = (self.now.unix_ms(), &self.config);
         for Lent { key, entries } in keys {
-            let largest = entries.iter().map(|(_, entry)| entry.heap_bytes()).max();
-            let largest = largest.unwrap_or_default();
             if emission.noted.contains(key) {
                 continue;
             }
+            let largest = entries.iter().map(|(_, entry)| entry.heap_bytes()).max();
+            let largest = largest.unwrap_or_default();
             if largest > LARGE_BYTES {
                 emission.note_large(key);
                 continue;

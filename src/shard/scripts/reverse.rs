@@ -129,7 +129,7 @@ pub fn part(
     (part, is_all)
 }
 
-/// What has to be kept of a large value; `None`: all of it.
+/// What has to be kept of a value, where that is less than all of it and worth while; `None`: all of it.
 fn piece(entry: &Entry, command: &Command, args: Args<'_>, number: usize, pool: &mut Pool) -> Option<Was> {
     if let (Footprint::Number, Some(StringRef::Int(number))) = (&command.footprint, entry.as_string()) {
         return Some(Was::Number(number));

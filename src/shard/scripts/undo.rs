@@ -144,8 +144,8 @@ impl Undo {
             ..
         } = self;
         let in_all = matches!(command.footprint, Footprint::Databases);
-        let place = (!in_all).then_some(db);
-        let has_all = |kept: &Kept| steps[kept.step as usize].has_all(place, key, pool);
+        let within = (!in_all).then_some(db);
+        let has_all = |kept: &Kept| steps[kept.step as usize].has_all(within, key, pool);
         if index.find(hash, has_all).is_some() {
             return;
         }
