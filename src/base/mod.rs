@@ -11,6 +11,7 @@ pub mod natural;
 pub mod number;
 pub mod partial_sort;
 pub mod patterns;
+pub mod prefetch;
 pub mod prefixes;
 pub mod range;
 pub mod rng;

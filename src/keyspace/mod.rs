@@ -4,7 +4,6 @@ pub mod access;
 mod db;
 mod entry;
 pub mod eviction;
-mod prefetch;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ const UNSAFE_PLACES: [&str; 6] = [
     "src/rt/",
     "src/script/",
     "src/keyspace/entry/block.rs",
-    "src/keyspace/prefetch.rs",
+    "src/base/prefetch.rs",
     "src/bin/corelane-bench/kernel/",
 ];
 

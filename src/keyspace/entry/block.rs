@@ -24,7 +24,7 @@ use crate::base::time::UnixMillis;
 use crate::types::{Hash, List, Set, SortedSet, Stream};
 
 use super::{Value, ValueRef};
-use crate::keyspace::prefetch::prefetch;
+use crate::base::prefetch::prefetch;
 
 /// Strings up to this length live in the entry itself; longer ones in a buffer of their own, which can grow in place.
 pub(super) const EMBEDDED_BYTES_MAX: usize = 1024;

@@ -6,10 +6,10 @@
 //! splits move pointers without touching the entries' memory.
 
 use crate::base::debris::Pile;
+use crate::base::prefetch::prefetch;
 use crate::base::rng::Rng;
 use crate::base::time::UnixMillis;
 use crate::keyspace::entry::Entry;
-use crate::keyspace::prefetch::prefetch;
 
 use super::bucket::{Bucket, SLOTS, fingerprint};
 
