@@ -70,19 +70,27 @@ impl<'a> Args<'a> {
             .is_some_and(|word| word.eq_ignore_ascii_case(token.as_bytes()))
     }
 
-    /// Copies the words, with what lies between them, to the end of `bytes`, and their places there to `spans`: one copy however many there are.
-    pub fn append_to(&self, bytes: &mut Vec<u8>, spans: &mut Vec<Span>) {
+    /// Copies the words, with what lies between them, to the end of `bytes`, and their places there, counted from `base` on, to `spans`: one copy however
+    /// many there are.
+    pub fn append_to(&self, base: usize, bytes: &mut Vec<u8>, spans: &mut Vec<Span>) {
         let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
             return;
         };
-        let moved = |span: &Span, base: usize| Span {
-            start: u32::try_from(base + (span.start - first.start) as usize)
-                .expect("requests are limited far below 4 GiB"),
+        let begin = bytes.len() - base;
+        let moved = |span: &Span| Span {
+            start: u32::try_from(begin + (span.start - first.start) as usize).expect("a request ends within 4 GiB"),
             len: span.len,
         };
-        let base = bytes.len();
         bytes.extend_from_slice(&self.bytes[first.start as usize..last.range().end]);
-        spans.extend(self.spans.iter().map(|span| moved(span, base)));
+        spans.extend(self.spans.iter().map(moved));
+    }
+
+    /// How many bytes the words take, with what lies between them.
+    pub fn bytes_len(&self) -> usize {
+        match (self.spans.first(), self.spans.last()) {
+            (Some(first), Some(last)) => last.range().end - first.start as usize,
+            _ => 0,
+        }
     }
 
     /// Word `at` as an integer.

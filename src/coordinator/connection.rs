@@ -295,7 +295,8 @@ impl Connection {
     }
 
     /// Notes the size of a reply that came from another shard.
-    pub fn note_reply(&mut self, bytes: u32) {
+    pub fn note_reply(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let faded = self.reply_bytes_of_late - self.reply_bytes_of_late / 8;
         self.reply_bytes_of_late = bytes.max(faded);
     }

@@ -19,8 +19,11 @@ pub struct Counters {
     pub evicted_clients: u64,
     /// Commands sent to another core.
     pub forwarded: u64,
-    /// Groups of pipelined commands over two cores, and those that had to be split.
+    /// Groups of pipelined commands over several cores.
     pub groups: u64,
+    /// Those of them over more than two.
+    pub groups_wide: u64,
+    /// Those that had to be split.
     pub groups_split: u64,
     /// Series of pipelined commands over several cores, each one transaction.
     pub series: u64,
@@ -51,6 +54,7 @@ impl Counters {
     pub fn pipelines(&self) -> Pipelines {
         Pipelines {
             groups: self.groups,
+            groups_wide: self.groups_wide,
             groups_split: self.groups_split,
             series: self.series,
             series_shortened: self.series_shortened,
@@ -58,7 +62,7 @@ impl Counters {
     }
 
     /// Each with its INFO field name.
-    pub fn fields(&self) -> [(&'static str, i64); 16] {
+    pub fn fields(&self) -> [(&'static str, i64); 17] {
         [
             ("total_commands_processed", self.commands as i64),
             ("total_connections_received", self.connections_received as i64),
@@ -72,6 +76,7 @@ impl Counters {
             ("evicted_clients", self.evicted_clients as i64),
             ("corelane_forwarded_commands", self.forwarded as i64),
             ("corelane_groups", self.groups as i64),
+            ("corelane_groups_wide", self.groups_wide as i64),
             ("corelane_groups_split", self.groups_split as i64),
             ("corelane_series", self.series as i64),
             ("corelane_series_shortened", self.series_shortened as i64),
@@ -86,8 +91,10 @@ impl Counters {
 /// What pipelined commands over several shards have been made into.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pipelines {
-    /// Groups of commands of two shards in turns.
+    /// Groups of commands of several shards in turns.
     pub groups: u64,
+    /// Those of more than two.
+    pub groups_wide: u64,
     /// Those that had to be split.
     pub groups_split: u64,
     /// Series of commands over several shards each.
@@ -102,6 +109,7 @@ impl std::ops::Add for Pipelines {
     fn add(self, other: Self) -> Self {
         Pipelines {
             groups: self.groups + other.groups,
+            groups_wide: self.groups_wide + other.groups_wide,
             groups_split: self.groups_split + other.groups_split,
             series: self.series + other.series,
             series_shortened: self.series_shortened + other.series_shortened,

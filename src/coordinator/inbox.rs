@@ -86,9 +86,10 @@ impl Node {
                 client,
                 reply,
                 count,
-            } => self.finish_flight(conn, client, &batch.bytes[reply.range()], count),
-            Message::Ran { group, replies } => self.finish_group(group, batch, replies),
-            Message::Apart { group } => self.split_group(group),
+            } => self.finish_flight(conn, client, &batch.bytes[reply], count),
+            Message::Ran { group, replies } => self.note_ran(from, group, batch.replies(replies), &batch.bytes),
+            Message::Prepared { group } => self.note_prepared(from, group),
+            Message::Apart { group } => self.note_apart(group),
             Message::Waiting { conn, client, claim } => self.start_waiting_elsewhere(from, conn, client, claim),
             Message::Lacking(lacking) => self.start_lacking(*lacking),
             Message::Served(served) => self.finish_blocking(from, *served),
@@ -154,7 +155,7 @@ impl Node {
             return;
         };
         let mark = conn.reply.len();
-        conn.note_reply(replies.len() as u32 / count);
+        conn.note_reply(replies.len() / count as usize);
         conn.reply.raw(replies);
         conn.finish_reply(mark);
         match &mut conn.flow {

@@ -2,13 +2,21 @@
 //!
 //! Owns their memory. It must not know how they run.
 
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::base::id::ShardId;
 use crate::command::{Args, Command, Exec};
 use crate::protocol::request::{Limits, Parsed, RequestParser, Span};
 use crate::shard::locks::Place;
 
 /// The most commands and bytes of requests that are taken together.
 pub(super) const COMMANDS_MAX: usize = 64;
-const BYTES_MAX: usize = 64 << 10;
+pub(super) const BYTES_MAX: usize = 64 << 10;
+
+/// Some shards.
+pub(super) type Shards = SmallVec<[ShardId; 8]>;
 
 /// One of the commands.
 pub(super) struct Member {
@@ -16,9 +24,11 @@ pub(super) struct Member {
     /// Where its request begins, unless it is the first.
     start: usize,
     /// Which of the spans are its words.
-    words: std::ops::Range<usize>,
-    /// Its keys are on this shard.
-    pub is_here: bool,
+    words: Range<usize>,
+    /// Where its keys are.
+    pub shard: ShardId,
+    /// Where the reply lies that another shard has given.
+    reply: Range<usize>,
 }
 
 /// Commands of one connection that are dealt with together. Their memory is used again.
@@ -34,6 +44,8 @@ pub(super) struct Members {
     pub commands: Vec<Member>,
     /// The places of the keys of this shard, which the group holds.
     pub places: Vec<Place>,
+    /// Replies of other shards.
+    replies: Vec<u8>,
 }
 
 impl Members {
@@ -42,14 +54,42 @@ impl Members {
         Args::new(&self.bytes, &self.spans[member.words.clone()])
     }
 
-    /// The commands whose keys are on this shard.
-    pub fn of_this_shard(&self) -> impl Iterator<Item = &Member> {
-        self.commands.iter().filter(|member| member.is_here)
+    /// The commands whose keys are on `shard`.
+    pub fn at(&self, shard: ShardId) -> impl Iterator<Item = &Member> {
+        self.commands.iter().filter(move |member| member.shard == shard)
     }
 
-    /// The commands whose keys are on the other one.
-    pub fn of_the_other(&self) -> impl Iterator<Item = &Member> {
-        self.commands.iter().filter(|member| !member.is_here)
+    /// The shards of the commands other than `own`, each once.
+    pub fn other_shards(&self, own: ShardId) -> Shards {
+        let mut shards: Shards = self.commands.iter().map(|member| member.shard).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        shards.retain(|shard| *shard != own);
+        shards
+    }
+
+    /// How often a command is for another shard than the one before it.
+    pub fn turns(&self) -> usize {
+        let mut pairs = self.commands.windows(2);
+        std::iter::from_fn(|| pairs.next())
+            .filter(|pair| pair[0].shard != pair[1].shard)
+            .count()
+    }
+
+    /// Takes in what `shard` has replied to its commands, in order: where the replies lie in `bytes`.
+    pub fn note_replies(&mut self, shard: ShardId, replies: &[Range<usize>], bytes: &[u8]) {
+        let mut replies = replies.iter();
+        for member in self.commands.iter_mut().filter(|member| member.shard == shard) {
+            let reply = replies.next().expect("a shard answers all its commands");
+            let start = self.replies.len();
+            self.replies.extend_from_slice(&bytes[reply.clone()]);
+            member.reply = start..self.replies.len();
+        }
+    }
+
+    /// What another shard has replied.
+    pub fn reply(&self, member: &Member) -> &[u8] {
+        &self.replies[member.reply.clone()]
     }
 
     /// Its command at `at`.
@@ -81,9 +121,9 @@ impl Members {
     }
 
     /// Begins with a command.
-    pub fn begin(&mut self, command: &'static Command, args: Args<'_>, is_here: bool) {
+    pub fn begin(&mut self, command: &'static Command, args: Args<'_>, shard: ShardId) {
         self.clear();
-        self.append(command, args, is_here);
+        self.append(command, args, shard);
         self.others = self.bytes.len();
     }
 
@@ -93,22 +133,25 @@ impl Members {
         self.spans.clear();
         self.commands.clear();
         self.places.clear();
+        self.replies.clear();
+        self.replies.shrink_to(BYTES_MAX);
     }
 
     /// Adds a command that was no request by itself.
-    pub fn append(&mut self, command: &'static Command, args: Args<'_>, is_here: bool) {
+    pub fn append(&mut self, command: &'static Command, args: Args<'_>, shard: ShardId) {
         let first = self.spans.len();
-        args.append_to(&mut self.bytes, &mut self.spans);
+        args.append_to(0, &mut self.bytes, &mut self.spans);
         self.commands.push(Member {
             command,
             start: 0,
             words: first..self.spans.len(),
-            is_here,
+            shard,
+            reply: 0..0,
         });
     }
 
     /// Adds a command whose request begins at `at` in those of [`Members::end`], where its words lie at `spans` from there on.
-    pub fn add(&mut self, command: &'static Command, at: usize, spans: &[Span], is_here: bool) {
+    pub fn add(&mut self, command: &'static Command, at: usize, spans: &[Span], shard: ShardId) {
         let base = (self.others + at) as u32;
         let first = self.spans.len();
         self.spans.extend(spans.iter().map(|span| Span {
@@ -120,7 +163,8 @@ impl Members {
             command,
             start: self.others + at,
             words,
-            is_here,
+            shard,
+            reply: 0..0,
         });
     }
 

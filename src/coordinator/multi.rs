@@ -13,8 +13,8 @@ use crate::shard::message::{Block, Message};
 enum Place {
     /// All over this shard's keyspace.
     Shard(ShardId),
-    /// Commands on keys, of which some are here and the others on this shard.
-    Pair(ShardId),
+    /// Commands on keys, each on one of several shards.
+    Group,
     /// In a transaction, over these keys (`None`: everything).
     Transaction(Option<Vec<Box<[u8]>>>),
 }
@@ -144,8 +144,8 @@ impl Node {
                     conn.moves_to = moves.then_some(favourite);
                 }
             }
-            Place::Pair(shard) if self.start_block_group(id, conn, shard, &queue) => {}
-            Place::Pair(_) => {
+            Place::Group if self.start_block_group(id, conn, &queue) => {}
+            Place::Group => {
                 let keys = all_keys(&queue, &watched);
                 self.start_block(id, conn, queue, watched, Some(keys));
             }
@@ -205,9 +205,7 @@ impl Node {
         match &*shards {
             [] if simple && !many => Place::Shard(self.shard.id),
             [shard] if simple && !many => Place::Shard(*shard),
-            [one, other] if groupable && !apart && [*one, *other].contains(&self.shard.id) => {
-                Place::Pair(if *one == self.shard.id { *other } else { *one })
-            }
+            [_, _, ..] if groupable && !apart => Place::Group,
             _ => Place::Transaction(Some(all_keys(queue, watched))),
         }
     }

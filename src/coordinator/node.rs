@@ -403,7 +403,7 @@ impl Node {
                     let keys = acquire.keys.iter().flatten().take(AHEAD);
                     places.extend(keys.map(|key| Place::key(key)));
                 }
-                Message::Together(together) => {
+                Message::Together(together) | Message::Prepare(together) => {
                     places.extend(batch.grouped(together).iter().map(|grouped| grouped.place));
                 }
                 Message::Ran { group, .. } => {

@@ -92,6 +92,7 @@ impl Node {
             Message::Ran { group, .. } if self.underway.groups()[group as usize].is_block => return Some(message),
             Message::Done { .. }
             | Message::Ran { .. }
+            | Message::Prepared { .. }
             | Message::Apart { .. }
             | Message::Granted(_)
             | Message::Released { .. }

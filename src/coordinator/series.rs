@@ -29,7 +29,7 @@ impl Node {
             return None;
         }
         let mut members = self.spare_members.pop().unwrap_or_default();
-        members.begin(command, args, true);
+        members.begin(command, args, self.shard.id);
         let most = COMMANDS_MAX.min(conn.in_flight_max() as usize) - 1;
         let used = take_requests(following, &self.limits(conn), most, |at, bytes, spans| {
             let args = Args::new(bytes, spans);
@@ -37,7 +37,7 @@ impl Node {
             let Some(command) = admitted.filter(|command| matches!(self.target(command, args), Target::Many)) else {
                 return false;
             };
-            members.add(command, at, spans, true);
+            members.add(command, at, spans, self.shard.id);
             true
         });
         members.end(&following[..used]);

@@ -2,11 +2,12 @@
 //! had been served in the command's own instant. Otherwise somebody who has seen the answer could act before the client is served, and be
 //! seen by it.
 
+use std::ops::Range;
+
 use super::message::{Message, Origin, Outbox, Stale};
 use super::state::{Outcome, Shard};
 use super::tracking::invalidation;
 use crate::base::id::{ClientId, ShardId, TxId};
-use crate::protocol::request::Span;
 
 /// What is said once wake-ups are over, or changes on disk.
 pub(super) enum Answer {
@@ -44,7 +45,7 @@ impl Deferred {
 impl Shard {
     /// Answers a request whose encoded reply lies at `reply` in the lane's arena: now, after the wake-ups that it has started, or when what it has
     /// changed is on disk. A client's later answers stay behind its earlier ones.
-    pub(super) fn answer(&mut self, origin: Origin, reply: Span, out: &mut Outbox) {
+    pub(super) fn answer(&mut self, origin: Origin, reply: Range<usize>, out: &mut Outbox) {
         let commit = self.commit_of_request();
         if self.wakes.is_empty() && self.deferred.is_empty() && commit.is_none() && self.log.held.is_empty() {
             return out.done(origin, reply);
@@ -60,7 +61,7 @@ impl Shard {
             return out.done(origin, reply);
         }
         let bytes = &out.replies(origin.shard).bytes;
-        let reply = bytes[reply.start as usize..reply.start as usize + reply.len as usize].to_vec();
+        let reply = bytes[reply].to_vec();
         let answer = Answer::Done { origin, reply };
         match (earlier, held) {
             (Some(deferred), _) => {
@@ -186,7 +187,7 @@ impl Answer {
             }
             Answer::Settled { home, tx } => out.reply(home, Message::Settled { tx }),
             Answer::Done { origin, reply } => {
-                let reply = crate::command::args::append(&mut out.replies(origin.shard).bytes, &reply);
+                let reply = out.replies(origin.shard).append_reply(&reply);
                 out.done(origin, reply);
                 if is_stale {
                     out.reply(origin.shard, invalidation(origin, Stale::Everything, ClientId::NOBODY));

@@ -1,13 +1,72 @@
-//! Groups of pipelined commands over two shards, as a shard sees them: the locks of the one, and the part that the other runs in one go.
+//! Groups of pipelined commands over several shards, as a shard sees them: the locks of the one that makes the group, and the part that another one runs in
+//! one go, at once when it is the only other one, else once all of them hold their keys.
 
+use std::ops::Range;
+
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::locks::{Place, Ticket};
-use super::message::{Asker, Batch, Grouped, Message, Outbox, Together};
-use super::state::{Shard, span};
-use crate::command::{Args, Attempt, Command};
+use super::message::{Asker, Batch, GroupPart, Grouped, Message, Outbox, Together};
+use super::state::Shard;
+use crate::command::{Args, Attempt, Command, Span};
 use crate::protocol::reply::Reply;
-use crate::protocol::request::Span;
+
+/// Where the replies to some commands lie in the arena of a lane.
+type Replies = SmallVec<[Range<usize>; 16]>;
+
+/// What groups have prepared here.
+#[derive(Default)]
+pub(super) struct Preparations {
+    parts: HashMap<GroupPart, Prepared>,
+    /// Memory for those that follow.
+    spare: Vec<Prepared>,
+}
+
+/// How many of these keep their memory, and how many bytes of it each.
+const SPARE_MAX: usize = 16;
+const SPARE_BYTES_MAX: usize = 64 << 10;
+
+/// A part of a group that waits for the others.
+#[derive(Default)]
+struct Prepared {
+    asker: Asker,
+    /// Holds `places`.
+    ticket: Option<Ticket>,
+    places: Vec<Place>,
+    /// The words of the commands.
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    /// The commands, and which of the spans are their words.
+    commands: Vec<(&'static Command, Range<usize>)>,
+}
+
+impl Prepared {
+    fn add(&mut self, command: &'static Command, args: Args<'_>) {
+        let first = self.spans.len();
+        args.append_to(0, &mut self.bytes, &mut self.spans);
+        self.commands.push((command, first..self.spans.len()));
+    }
+
+    fn commands(&self) -> impl Iterator<Item = (&'static Command, Args<'_>)> {
+        let args = |words: &Range<usize>| Args::new(&self.bytes, &self.spans[words.clone()]);
+        self.commands
+            .iter()
+            .map(move |(command, words)| (*command, args(words)))
+    }
+}
+
+impl Preparations {
+    fn reuse(&mut self, mut prepared: Prepared) {
+        if self.spare.len() < SPARE_MAX && prepared.bytes.capacity() <= SPARE_BYTES_MAX {
+            prepared.bytes.clear();
+            prepared.spans.clear();
+            prepared.commands.clear();
+            prepared.places.clear();
+            self.spare.push(prepared);
+        }
+    }
+}
 
 impl Shard {
     /// A ticket for keys that [`Shard::lock_keys`] adds, until [`Shard::end_lock`]; none while the whole keyspace is held or waited for.
@@ -58,24 +117,80 @@ impl Shard {
         if commands.iter().any(|grouped| !self.can_join(grouped, batch, *is_block)) {
             return out.reply(asker.origin.shard, Message::Apart { group: *group });
         }
-        let mut replies = SmallVec::<[Span; 16]>::new();
-        for grouped in commands {
+        let commands = commands
+            .iter()
+            .map(|grouped| (grouped.command, batch.args(grouped.words)));
+        self.run_part(asker, *group, commands, out);
+    }
+
+    /// Keeps a part of a group and holds its keys, if that can be done at once.
+    pub fn prepare_part(&mut self, together: &Together, batch: &Batch, out: &mut Outbox) {
+        let (home, group) = (together.asker.origin.shard, together.group);
+        let Some(ticket) = self.begin_lock() else {
+            return out.reply(home, Message::Apart { group });
+        };
+        let mut prepared = self.preparations.spare.pop().unwrap_or_default();
+        (prepared.asker, prepared.ticket) = (together.asker, Some(ticket));
+        for grouped in batch.grouped(together) {
             let (command, args) = (grouped.command, batch.args(grouped.words));
+            if !self.lock_keys(ticket, command, args, &mut prepared.places) {
+                self.end_lock(ticket, &prepared.places, out);
+                self.preparations.reuse(prepared);
+                return out.reply(home, Message::Apart { group });
+            }
+            prepared.add(command, args);
+        }
+        let before = self.preparations.parts.insert(together.part(), prepared);
+        debug_assert!(before.is_none(), "the name of a group is used again only after its end");
+        out.reply(home, Message::Prepared { group });
+    }
+
+    /// Runs a part that was prepared, and lets go of its keys.
+    pub fn commit_part(&mut self, part: GroupPart, out: &mut Outbox) {
+        let prepared = self.preparations.parts.remove(&part);
+        let prepared = prepared.expect("only what was prepared is committed");
+        self.run_part(&prepared.asker, part.group, prepared.commands(), out);
+        self.release_part(prepared, out);
+    }
+
+    /// Forgets a part that was prepared, and lets go of its keys.
+    pub fn abort_part(&mut self, part: GroupPart, out: &mut Outbox) {
+        let prepared = self.preparations.parts.remove(&part);
+        self.release_part(prepared.expect("only what was prepared is aborted"), out);
+    }
+
+    fn release_part(&mut self, mut prepared: Prepared, out: &mut Outbox) {
+        let ticket = prepared.ticket.take().expect("a part that is prepared has a ticket");
+        self.end_lock(ticket, &prepared.places, out);
+        self.preparations.reuse(prepared);
+    }
+
+    /// Runs the commands of a part of a group, one right after the other, and replies to all of them.
+    fn run_part<'a>(
+        &mut self,
+        asker: &Asker,
+        group: u32,
+        commands: impl Iterator<Item = (&'static Command, Args<'a>)>,
+        out: &mut Outbox,
+    ) {
+        let home = asker.origin.shard;
+        let mut replies = Replies::new();
+        for (command, args) in commands {
             // What follows from a command may send to the same lane, so its arena is in place then.
-            let lane = out.replies(asker.origin.shard);
+            let lane = out.replies(home);
             let start = lane.bytes.len();
             let mut reply = Reply::new(std::mem::take(&mut lane.bytes), asker.resp);
             self.attempt(asker, command, args, &mut reply, out);
-            let lane = out.replies(asker.origin.shard);
+            let lane = out.replies(home);
             lane.bytes = reply.into_bytes();
-            replies.push(span(start, lane.bytes.len()));
+            replies.push(start..lane.bytes.len());
             if self.has_aftermath() {
                 self.settle(out);
             }
         }
-        let lane = out.replies(asker.origin.shard);
-        let replies = lane.replies(&replies);
-        lane.messages.push(Message::Ran { group: *group, replies });
+        let lane = out.replies(home);
+        let replies = lane.note_replies(&replies);
+        lane.messages.push(Message::Ran { group, replies });
     }
 
     /// Whether a command of a group can run now, and what follows from it stays on this shard; for one of a block, that nothing does.

@@ -1,5 +1,6 @@
 //! What travels between shards. Requests and replies use separate lanes, so that a reply never waits behind a request.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,8 +23,10 @@ use crate::shard::scripts::Needs;
 pub struct Batch {
     /// Words and encoded replies, back to back.
     pub bytes: Vec<u8>,
-    /// Where the words lie.
+    /// Where the words of each request lie, counted from where its words begin.
     pub spans: Vec<Span>,
+    /// Where replies to the commands of groups lie, group by group.
+    pub replies: Vec<Range<usize>>,
     /// The commands of groups, group by group.
     pub grouped: Vec<Grouped>,
     /// The messages, in order.
@@ -39,7 +42,7 @@ impl Batch {
     /// Whether all replies lie in the arena.
     fn is_whole(&self) -> bool {
         self.messages.iter().all(|message| match message {
-            Message::Done { reply, .. } => reply.range().end <= self.bytes.len(),
+            Message::Done { reply, .. } => reply.end <= self.bytes.len(),
             _ => true,
         })
     }
@@ -48,15 +51,17 @@ impl Batch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
+        self.replies.clear();
         self.grouped.clear();
         self.messages.clear();
     }
 
     /// Copies the words of a request into the arena.
     pub fn words(&mut self, args: Args<'_>) -> Words {
-        let start = self.spans.len() as u32;
-        args.append_to(&mut self.bytes, &mut self.spans);
+        let (base, start) = (self.bytes.len(), self.spans.len() as u32);
+        args.append_to(base, &mut self.bytes, &mut self.spans);
         Words {
+            base,
             start,
             len: args.len() as u32,
         }
@@ -64,12 +69,8 @@ impl Batch {
 
     /// The words of a request in this batch.
     pub fn args(&self, words: Words) -> Args<'_> {
-        Args::new(&self.bytes, self.spans(words))
-    }
-
-    /// Where the words (or the replies) lie.
-    pub fn spans(&self, words: Words) -> &[Span] {
-        &self.spans[words.start as usize..words.start as usize + words.len as usize]
+        let spans = &self.spans[words.start as usize..words.start as usize + words.len as usize];
+        Args::new(&self.bytes[words.base..], spans)
     }
 
     /// The commands of a group in this batch.
@@ -77,20 +78,31 @@ impl Batch {
         &self.grouped[together.commands.start as usize..together.commands.end as usize]
     }
 
-    /// Notes where replies of one client lie in the arena.
-    pub fn replies(&mut self, replies: &[Span]) -> Words {
-        let start = self.spans.len() as u32;
-        self.spans.extend_from_slice(replies);
-        Words {
-            start,
-            len: replies.len() as u32,
-        }
+    /// Adds an encoded reply to the arena; answers where it lies.
+    pub fn append_reply(&mut self, reply: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(reply);
+        start..self.bytes.len()
+    }
+
+    /// Notes where the replies to the commands of a group lie in the arena.
+    pub fn note_replies(&mut self, replies: &[Range<usize>]) -> Range<u32> {
+        let start = self.replies.len() as u32;
+        self.replies.extend_from_slice(replies);
+        start..self.replies.len() as u32
+    }
+
+    /// Where the replies lie that [`Batch::note_replies`] has noted.
+    pub fn replies(&self, noted: Range<u32>) -> &[Range<usize>] {
+        &self.replies[noted.start as usize..noted.end as usize]
     }
 }
 
 /// Which spans of a batch are a request's words.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
+    /// Where its words begin in the arena, which may hold more than 4 GiB.
+    base: usize,
     start: u32,
     len: u32,
 }
@@ -190,6 +202,12 @@ pub enum Message {
     },
     /// Run these commands of a group at once, or none. Answered by `Ran` or `Apart`.
     Together(Together),
+    /// Keep these commands of a group and hold their keys, or nothing. Answered by `Prepared`, and ended by `Commit` or `Abort`; or by `Apart`.
+    Prepare(Together),
+    /// Run what was prepared. Answered by `Ran`.
+    Commit(GroupPart),
+    /// Forget what was prepared.
+    Abort(GroupPart),
     /// Run the commands of an EXEC whose keys are all on the receiver. Answered by `Done`.
     Block(Box<Block>),
     /// Lend keys to a transaction. Answered by `Granted`, ended by `Release`.
@@ -235,12 +253,14 @@ pub enum Message {
     Done {
         conn: ConnId,
         client: ClientId,
-        reply: Span,
+        reply: Range<usize>,
         count: u32,
     },
-    /// `Together` was done; the replies in order.
-    Ran { group: u32, replies: Words },
-    /// `Together` could not be done at once, and nothing was.
+    /// `Together` or `Commit` was done; the replies in order.
+    Ran { group: u32, replies: Range<u32> },
+    /// The commands of `Prepare` are kept and their keys held.
+    Prepared { group: u32 },
+    /// `Together` or `Prepare` could not be done at once, and nothing was.
     Apart { group: u32 },
     /// `Run` of a blocking command found nothing: the client is registered.
     Waiting {
@@ -291,6 +311,9 @@ impl Message {
             self,
             Message::Run { .. }
                 | Message::Together(_)
+                | Message::Prepare(_)
+                | Message::Commit(_)
+                | Message::Abort(_)
                 | Message::Block(_)
                 | Message::Acquire(_)
                 | Message::Watch { .. }
@@ -317,6 +340,25 @@ pub struct Together {
     pub commands: std::ops::Range<u32>,
     /// They are of a transaction: nobody may be served between them.
     pub is_block: bool,
+}
+
+/// The receiver's part of a group, by the shard that made the group and its name there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GroupPart {
+    /// The shard.
+    pub home: ShardId,
+    /// The name.
+    pub group: u32,
+}
+
+impl Together {
+    /// By what the part is known while it is prepared.
+    pub fn part(&self) -> GroupPart {
+        GroupPart {
+            home: self.asker.origin.shard,
+            group: self.group,
+        }
+    }
 }
 
 /// A command of a group.
@@ -646,9 +688,9 @@ impl Outbox {
     }
 
     /// Adds the encoded reply for a client, which lies at `reply` in the lane's arena. Replies of one client that follow each other are one message.
-    pub fn done(&mut self, origin: Origin, reply: Span) {
+    pub fn done(&mut self, origin: Origin, reply: Range<usize>) {
         let Origin { shard, conn, client } = origin;
-        debug_assert!(reply.range().end <= self.replies(shard).bytes.len());
+        debug_assert!(reply.end <= self.replies(shard).bytes.len());
         let messages = &mut self.replies(shard).messages;
         if let Some(Message::Done {
             client: before,
@@ -657,9 +699,9 @@ impl Outbox {
             ..
         }) = messages.last_mut()
             && *before == client
-            && replies.start + replies.len == reply.start
+            && replies.end == reply.start
         {
-            replies.len += reply.len;
+            replies.end = reply.end;
             *count += 1;
             return;
         }
@@ -674,5 +716,30 @@ impl Outbox {
     /// Adds a reply without an encoded text.
     pub fn reply(&mut self, to: ShardId, message: Message) {
         self.replies(to).messages.push(message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_may_hold_more_than_four_gibibytes() {
+        // Pages that are never written take no memory.
+        let mut bytes = vec![0; (4 << 30) + (1 << 16)];
+        bytes.truncate((4 << 30) + 5);
+        let mut batch = Batch {
+            bytes,
+            ..Batch::default()
+        };
+        let request = OwnedArgs::from_words([&b"SET"[..], b"key", b"value"]);
+        let words = batch.words(request.as_args());
+        let reply = batch.append_reply(b"+OK\r\n");
+        let noted = batch.note_replies(&[reply]);
+        assert!(batch.args(words).iter().eq([&b"SET"[..], b"key", b"value"]));
+        let [reply] = batch.replies(noted) else {
+            panic!("one reply was noted")
+        };
+        assert_eq!(batch.bytes[reply.clone()], *b"+OK\r\n");
     }
 }

@@ -11,7 +11,6 @@ use super::log::HeldAnswers;
 use super::message::{Acquire, Batch, Block, Granted, Message, Origin, Outbox, Parcel};
 use super::state::{Parked, Shard};
 use crate::base::id::{ClientId, DbIndex, TxId};
-use crate::command::args::append;
 use crate::command::session::Watched;
 use crate::command::{Args, Error, Exec};
 use crate::protocol::reply::{Reply, Resp};
@@ -56,7 +55,7 @@ impl Shard {
             Message::Run { asker, .. } if asker.origin.client != ClientId::NOBODY => {
                 self.refuse_client(asker.origin, asker.resp, &error.line(), out);
             }
-            Message::Together(together) => {
+            Message::Together(together) | Message::Prepare(together) => {
                 let group = together.group;
                 out.reply(together.asker.origin.shard, Message::Apart { group });
             }
@@ -84,7 +83,7 @@ impl Shard {
     fn refuse_client(&mut self, origin: Origin, resp: Resp, line: &[u8], out: &mut Outbox) {
         let mut reply = Reply::new(Vec::new(), resp);
         reply.error_bytes(line);
-        let reply = append(&mut out.replies(origin.shard).bytes, reply.bytes());
+        let reply = out.replies(origin.shard).append_reply(reply.bytes());
         self.answer(origin, reply, out);
     }
 

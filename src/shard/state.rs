@@ -1,12 +1,14 @@
 //! The shard's state machine: runs requests on its keys, parks those whose keys are held, lends keys and takes them back.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use super::answers::Deferred;
 use super::execute::Surroundings;
+use super::groups::Preparations;
 use super::keys::waited_keys;
 use super::lend;
 use super::lending::Held;
@@ -28,7 +30,7 @@ use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
 use crate::command::joining::Joining;
 use crate::command::session::Watched;
-use crate::command::{Args, Attempt, Command, Effects, Exec, Span, Subscriptions};
+use crate::command::{Args, Attempt, Command, Effects, Exec, Subscriptions};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::protocol::reply::Reply;
@@ -104,6 +106,8 @@ pub struct Shard {
     pub(super) locks: Locks<Parked>,
     /// What transactions hold.
     pub(super) held: HashMap<TxId, Held>,
+    /// What groups hold.
+    pub(super) preparations: Preparations,
     /// How many of these are scripts that have run for long.
     pub(super) occupied: usize,
     /// The memory limit.
@@ -176,6 +180,7 @@ impl Shard {
             keyspace,
             locks: Locks::default(),
             held: HashMap::new(),
+            preparations: Preparations::default(),
             occupied: 0,
             memory: Memory::default(),
             budget,
@@ -450,6 +455,9 @@ impl Shard {
         match message {
             Message::Run { asker, command, words } => self.run(&asker, command, batch.args(words), out),
             Message::Together(together) => self.together(&together, batch, out),
+            Message::Prepare(together) => self.prepare_part(&together, batch, out),
+            Message::Commit(part) => self.commit_part(part, out),
+            Message::Abort(part) => self.abort_part(part, out),
             Message::Block(block) => self.block(block, out),
             Message::Acquire(acquire) => self.acquire(acquire, out),
             Message::Watch { origin, db, words } => self.watch(origin, db, batch, words, out),
@@ -494,7 +502,7 @@ impl Shard {
     }
 
     /// Settles what follows from a request whose reply is the last in the arena of the lane to `shard` and not announced yet; answers where it lies then.
-    fn settle_beside(&mut self, shard: ShardId, reply: Span, out: &mut Outbox) -> Span {
+    fn settle_beside(&mut self, shard: ShardId, reply: Range<usize>, out: &mut Outbox) -> Range<usize> {
         if !self.has_aftermath() {
             return reply;
         }
@@ -503,9 +511,9 @@ impl Shard {
             return reply;
         }
         // A script that runs now may last, and the lane has to go meanwhile.
-        let bytes = out.replies(shard).bytes.split_off(reply.start as usize);
+        let bytes = out.replies(shard).bytes.split_off(reply.start);
         self.settle(out);
-        crate::command::args::append(&mut out.replies(shard).bytes, &bytes)
+        out.replies(shard).append_reply(&bytes)
     }
 
     /// Runs an EXEC whose keys are all here; the reply comes by message.
@@ -681,24 +689,17 @@ fn open_reply(asker: &Asker, runs_scripts: bool, out: &mut Outbox) -> (Option<us
 }
 
 /// Puts a reply into the lane's arena; answers where it lies.
-fn close_reply(shard: ShardId, start: Option<usize>, reply: Reply, out: &mut Outbox) -> Span {
+fn close_reply(shard: ShardId, start: Option<usize>, reply: Reply, out: &mut Outbox) -> Range<usize> {
     let lane = out.replies(shard);
     match start {
         Some(start) => {
             lane.bytes = reply.into_bytes();
-            span(start, lane.bytes.len())
+            start..lane.bytes.len()
         }
-        None => crate::command::args::append(&mut lane.bytes, reply.bytes()),
+        None => lane.append_reply(reply.bytes()),
     }
 }
 
 pub(super) fn scope(keys: &[Box<[u8]>]) -> Scope {
     Scope::Places(places(keys.iter().map(|key| &**key)))
-}
-
-pub(super) fn span(start: usize, end: usize) -> Span {
-    Span {
-        start: start as u32,
-        len: (end - start) as u32,
-    }
 }

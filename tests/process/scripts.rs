@@ -275,30 +275,39 @@ fn nobody_waits_for_keys_that_a_slow_script_has_of_other_shards() {
 
 #[test]
 fn a_transaction_over_an_occupied_shard_happens_wholly_or_not_at_all() {
-    let server = started_with("2", "1", None);
+    for (shards, groups) in [("2", "corelane_groups:0\r"), ("4", "corelane_groups_wide:0\r")] {
+        let server = started_with(shards, "1", None);
+        transact_beside_slow_scripts(&server);
+        let info = server.connect().ask_bulk("INFO corelane");
+        assert!(!info.contains(groups), "no transaction on {shards} shards was a group");
+    }
+}
+
+fn transact_beside_slow_scripts(server: &Server) {
+    const KEYS: [&str; 3] = ["one", "other", "third"];
     let ended = AtomicBool::new(false);
-    // Runs transactions on a pair of keys; how many have happened, and how many were refused.
-    let transact = |pair: usize| {
+    // Runs transactions on keys of its own; how many have happened, and how many were refused.
+    let transact = |own: usize| {
         let mut client = server.connect();
         let (mut done, mut refused) = (0, 0);
         while !ended.load(Ordering::Relaxed) {
-            client.send(&format!("MULTI\r\nINCR one{pair}\r\nINCR other{pair}\r\nEXEC\r\n"));
-            let exec = [client.line(), client.line(), client.line(), client.line()][3].clone();
-            if exec == "*2" {
+            let commands: String = KEYS.iter().map(|key| format!("INCR {key}{own}\r\n")).collect();
+            client.send(&format!("MULTI\r\n{commands}EXEC\r\n"));
+            let exec = [(); 5].map(|()| client.line())[4].clone();
+            if exec == "*3" {
                 done += 1;
-                let count = format!(":{done}");
-                assert_eq!([client.line(), client.line()], [count.clone(), count]);
+                assert_eq!(KEYS.map(|_| client.line()), KEYS.map(|_| format!(":{done}")));
             } else {
                 assert!(exec.starts_with("-EXECABORT "), "{exec}");
                 refused += 1;
             }
         }
-        let counts = ["one", "other"].map(|key| client.ask_bulk(&format!("GET {key}{pair}")));
-        assert_eq!(counts, [done.to_string(), done.to_string()], "pair {pair}");
+        let counts = KEYS.map(|key| client.ask_bulk(&format!("GET {key}{own}")));
+        assert_eq!(counts, KEYS.map(|_| done.to_string()), "client {own}");
         refused
     };
     let refused: usize = thread::scope(|scope| {
-        let pairs: Vec<_> = (0..6).map(|pair| scope.spawn(move || transact(pair))).collect();
+        let clients: Vec<_> = (0..6).map(|own| scope.spawn(move || transact(own))).collect();
         let mut runner = server.connect();
         for at in 0..60 {
             // Slow at once, and soon over.
@@ -307,9 +316,10 @@ fn a_transaction_over_an_occupied_shard_happens_wholly_or_not_at_all() {
             thread::sleep(Duration::from_millis(2));
         }
         ended.store(true, Ordering::Relaxed);
-        pairs.into_iter().map(|pair| pair.join().expect("all is well")).sum()
+        clients
+            .into_iter()
+            .map(|client| client.join().expect("all is well"))
+            .sum()
     });
     assert!(refused > 0, "no transaction has met a slow script");
-    let info = server.connect().ask_bulk("INFO corelane");
-    assert!(!info.contains("corelane_groups:0\r"), "no transaction was a group");
 }

@@ -118,7 +118,7 @@ fn who_waits_is_served_after_a_transaction() {
             .map(|line| line.split(' ').map(str::to_owned).collect())
             .to_vec(),
     );
-    let mut groups = 0;
+    let (mut groups, mut groups_wide) = (0, 0);
     for seed in crate::seeds(1_000) {
         let mut world = World::new(seed, 1 + (seed % 4) as u16, Fault::None);
         let (waiting, producer) = (world.connect(), world.connect());
@@ -136,8 +136,12 @@ fn who_waits_is_served_after_a_transaction() {
         leaves(reply.expect("there was something to wait for"), &mut got);
         assert_eq!(got, ["to", "second"], "seed {seed}");
         groups += world.pipelines().groups;
+        groups_wide += world.pipelines().groups_wide;
     }
-    assert!(groups > 0, "no transaction was made into a group");
+    assert!(
+        groups_wide > 0 && groups > groups_wide,
+        "{groups} groups, {groups_wide} of them wide"
+    );
 }
 
 /// The check must see a world in which some are served before those ahead of them.
