@@ -253,6 +253,12 @@ impl Connection {
         };
     }
 
+    /// Whether it waits for nothing but that its subscriptions are known everywhere.
+    #[inline]
+    pub fn is_subscribing(&self) -> bool {
+        matches!(&self.flow, Flow::Gathering(gather) if matches!(gather.purpose, Purpose::Subscribe))
+    }
+
     /// Bytes that have arrived and are not processed.
     pub fn input_bytes(&self) -> usize {
         self.input.len() - self.input_start

@@ -191,6 +191,12 @@ impl Node {
             self.forward(id, conn, shard, command, args);
             return Verdict::Done(0);
         }
+        if conn.is_subscribing() {
+            let runs = |command: &Command| runs_while_subscribing(command) && !self.is_held_back(conn, command);
+            if !matches!(admitted, Ok(command) if runs(command)) {
+                return Verdict::NotYet;
+            }
+        }
         let command = match admitted {
             Ok(command) => command,
             Err(error) => {
@@ -229,7 +235,7 @@ impl Node {
                 self.show(conn, command, args);
             }
         }
-        if matches!(conn.flow, Flow::Ready) {
+        if matches!(conn.flow, Flow::Ready) || conn.is_subscribing() && matches!(command.exec, Exec::Session(_)) {
             conn.finish_reply(mark);
         }
         Verdict::Done(dealt_with)
@@ -514,7 +520,7 @@ fn may_start(conn: &Connection) -> bool {
     let flowing = match conn.flow {
         Flow::Ready => true,
         Flow::Flight { sealed, .. } => !sealed,
-        _ => false,
+        _ => conn.is_subscribing(),
     };
     flowing && !conn.session.closing && !conn.has_much_unsent()
 }
@@ -528,6 +534,15 @@ fn takes_memory(conn: &Connection, command: &Command) -> bool {
     };
     let mut all = std::iter::once(command).chain(queue.iter().map(|queued| queued.command));
     all.any(|command| command.flags.has(Flags::DENYOOM))
+}
+
+/// Whether a command runs while the connection's subscriptions are being made known: what is published until it runs would be missed.
+fn runs_while_subscribing(command: &Command) -> bool {
+    use crate::command::Control;
+    matches!(
+        command.exec,
+        Exec::Session(_) | Exec::Control(Control::Subscribe(_) | Control::Unsubscribe(_))
+    )
 }
 
 /// The commands that MULTI does not queue.

@@ -197,7 +197,8 @@ mod tests {
     use super::*;
     use crate::base::id::ConnId;
     use crate::config::{Config, SyncPolicy};
-    use crate::coordinator::{Lane, Peer, testing};
+    use crate::coordinator::testing::{self, carry, sent};
+    use crate::coordinator::{Node, Peer};
     use crate::shard::log::Milestone;
     use crate::shard::router::Router;
 
@@ -217,35 +218,6 @@ mod tests {
             });
         }
         nodes
-    }
-
-    /// What a connection is sent.
-    fn sent(node: &mut Node, conn: ConnId) -> String {
-        while node.next_event().is_some() {}
-        let bytes = node.output(conn).unwrap_or_default();
-        let text = String::from_utf8(bytes.clone()).expect("the replies are text");
-        node.sent(conn, bytes);
-        text
-    }
-
-    /// Carries what nodes have for each other, until there is nothing.
-    fn carry(nodes: &mut [Node]) {
-        let all: Vec<ShardId> = nodes.iter().map(Node::id).collect();
-        let pairs = || all.iter().flat_map(|&from| all.iter().map(move |&to| (from, to)));
-        let mut lanes = Vec::new();
-        for (from, to) in pairs().filter(|(from, to)| from != to) {
-            lanes.extend([Lane::Reply, Lane::Request].map(|lane| (from, to, lane)));
-        }
-        while lanes.iter().any(|lane| carry_one(nodes, *lane)) {}
-    }
-
-    fn carry_one(nodes: &mut [Node], (from, to, lane): (ShardId, ShardId, Lane)) -> bool {
-        let batch = nodes[from.index()].take_batch(to, lane);
-        let is_there = batch.is_some();
-        batch
-            .into_iter()
-            .for_each(|batch| nodes[to.index()].deliver(from, batch));
-        is_there
     }
 
     fn commit(node: &mut Node) {

@@ -19,7 +19,8 @@ fn verbs(topic: Topic) -> (&'static str, &'static str) {
 }
 
 impl Node {
-    /// Subscribes: the reply is sent once every shard knows, so that no message published afterwards is missed.
+    /// Subscribes: the reply is sent once every shard knows, so that no message published afterwards is missed. Until then the connection may go on
+    /// to subscribe: it hears of what is published once the request has come, not only once the one before it is answered.
     pub(super) fn subscribe(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Args<'_>) {
         let (verb, _) = verbs(topic);
         self.note_subscriber(conn);
@@ -40,14 +41,16 @@ impl Node {
         set_apart(conn, mark);
         self.tell_newcomer(conn, topic, &joined);
         let left = self.tell_all(id, conn, topic, true, joined);
-        if left > 0 && matches!(conn.flow, Flow::Ready) {
-            conn.flow = Flow::Gathering(Box::new(Gather {
-                left,
-                purpose: Purpose::Subscribe,
-                outdated: false,
-            }));
-        } else {
-            conn.confirmations_left = left;
+        match &mut conn.flow {
+            Flow::Gathering(gather) => gather.left += left,
+            Flow::Ready if left > 0 => {
+                conn.flow = Flow::Gathering(Box::new(Gather {
+                    left,
+                    purpose: Purpose::Subscribe,
+                    outdated: false,
+                }));
+            }
+            _ => conn.confirmations_left = left,
         }
     }
 
@@ -179,4 +182,44 @@ fn confirm(reply: &mut Reply, verb: &str, name: Option<&[u8]>, subscriptions: us
         None => reply.null(),
     }
     reply.count(subscriptions);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Now;
+    use crate::config::Config;
+    use crate::coordinator::testing::{carry, carry_one, nodes, sent};
+    use crate::coordinator::{Lane, Peer};
+
+    /// The kernel has delivered all there was, twice.
+    fn pass(node: &mut Node) {
+        for _ in 0..8 {
+            node.note_all_is_received();
+            node.set_now(Now::default());
+        }
+    }
+
+    #[test]
+    fn a_subscription_counts_from_when_it_came_also_behind_one_that_is_not_confirmed() {
+        let mut nodes = nodes(2, &Config::default());
+        let (subscriber, publisher) = (ConnId(0), ConnId(0));
+        nodes[0].open(subscriber, Peer::default());
+        nodes[1].open(publisher, Peer::default());
+        nodes[0].receive(subscriber, b"SUBSCRIBE one\r\n");
+        nodes[0].receive(subscriber, b"PING\r\nSUBSCRIBE other\r\nUNSUBSCRIBE one\r\nGET key\r\n");
+        nodes[1].receive(publisher, b"PUBLISH other message\r\n");
+        assert!(carry_one(&mut nodes, (ShardId(1), ShardId(0), Lane::Reply)));
+        pass(&mut nodes[0]);
+        assert_eq!(sent(&mut nodes[0], subscriber), "", "not all shards know");
+        carry(&mut nodes);
+        let lines = "*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n\
+                     *2\r\n$4\r\npong\r\n$0\r\n\r\n\
+                     *3\r\n$9\r\nsubscribe\r\n$5\r\nother\r\n:2\r\n\
+                     *3\r\n$11\r\nunsubscribe\r\n$3\r\none\r\n:1\r\n\
+                     *3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$7\r\nmessage\r\n\
+                     -ERR Can't execute 'get': ";
+        let told = sent(&mut nodes[0], subscriber);
+        assert!(told.starts_with(lines), "{told}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Node, NodeSetup, Shared};
+use super::{ConnId, Lane, Node, NodeSetup, Shared};
 use crate::base::id::ShardId;
 use crate::base::time::Now;
 use crate::config::Config;
@@ -27,4 +27,34 @@ pub fn nodes(shards: u16, config: &Config) -> Vec<Node> {
 /// The node of a server with one shard.
 pub fn node() -> Node {
     nodes(1, &Config::default()).remove(0)
+}
+
+/// What a connection is sent.
+pub fn sent(node: &mut Node, conn: ConnId) -> String {
+    while node.next_event().is_some() {}
+    let bytes = node.output(conn).unwrap_or_default();
+    let text = String::from_utf8(bytes.clone()).expect("the replies are text");
+    node.sent(conn, bytes);
+    text
+}
+
+/// Carries what nodes have for each other, until there is nothing.
+pub fn carry(nodes: &mut [Node]) {
+    let all: Vec<ShardId> = nodes.iter().map(Node::id).collect();
+    let pairs = || all.iter().flat_map(|&from| all.iter().map(move |&to| (from, to)));
+    let mut lanes = Vec::new();
+    for (from, to) in pairs().filter(|(from, to)| from != to) {
+        lanes.extend([Lane::Reply, Lane::Request].map(|lane| (from, to, lane)));
+    }
+    while lanes.iter().any(|lane| carry_one(nodes, *lane)) {}
+}
+
+/// Carries what one node has for another in a lane; whether there was something.
+pub fn carry_one(nodes: &mut [Node], (from, to, lane): (ShardId, ShardId, Lane)) -> bool {
+    let batch = nodes[from.index()].take_batch(to, lane);
+    let is_there = batch.is_some();
+    batch
+        .into_iter()
+        .for_each(|batch| nodes[to.index()].deliver(from, batch));
+    is_there
 }

@@ -86,6 +86,8 @@ impl Server {
     pub fn connect(&self) -> Client<TcpStream> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("it is not zero");
+        // What is sent leaves at once, as with any client library.
+        stream.set_nodelay(true).expect("it is a TCP socket");
         Client::new(stream)
     }
 

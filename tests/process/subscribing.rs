@@ -34,6 +34,10 @@ fn client(server: &Server, number: usize) -> usize {
         for turn in 0..TURNS {
             let key = format!("result-{number}-{turn}");
             begin.send(key.clone()).expect("the worker waits");
+            if turn % 2 == 1 {
+                // Celery calls several tasks in a row.
+                subscriber.send(&format!("SUBSCRIBE before-{key}\r\n"));
+            }
             subscriber.send(&format!("SUBSCRIBE {key}\r\n"));
             let found = reader.ask(&format!("GET {key}")) != "$-1";
             if found {
