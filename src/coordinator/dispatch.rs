@@ -192,7 +192,7 @@ impl Node {
             return Verdict::Done(0);
         }
         if conn.is_subscribing() {
-            let runs = |command: &Command| runs_while_subscribing(command) && !self.is_held_back(conn, command);
+            let runs = |command: &Command| runs_while_subscribing(conn, command) && !self.is_held_back(conn, command);
             if !matches!(admitted, Ok(command) if runs(command)) {
                 return Verdict::NotYet;
             }
@@ -536,13 +536,14 @@ fn takes_memory(conn: &Connection, command: &Command) -> bool {
     all.any(|command| command.flags.has(Flags::DENYOOM))
 }
 
-/// Whether a command runs while the connection's subscriptions are being made known: what is published until it runs would be missed.
-fn runs_while_subscribing(command: &Command) -> bool {
-    use crate::command::Control;
-    matches!(
-        command.exec,
-        Exec::Session(_) | Exec::Control(Control::Subscribe(_) | Control::Unsubscribe(_))
-    )
+/// Whether a command runs while the connection's subscriptions are being made known. What subscribes must: what is published until it runs would be
+/// missed. So must what may stand before that, but for the one that CLIENT REPLY SKIP is about, since the subscription ends behind it.
+fn runs_while_subscribing(conn: &Connection, command: &Command) -> bool {
+    match command.exec {
+        Exec::Control(Control::Subscribe(_) | Control::Unsubscribe(_)) => true,
+        Exec::Session(_) => command.for_subscribers && conn.session.reply_mode == Default::default(),
+        _ => false,
+    }
 }
 
 /// The commands that MULTI does not queue.

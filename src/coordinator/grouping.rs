@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use super::connection::{Connection, Flow};
 use super::dispatch::Target;
-use super::members::{BYTES_MAX, COMMANDS_MAX, Members, Shards, is_groupable, take_requests};
+use super::members::{COMMANDS_MAX, Members, Shards, is_groupable, take_requests};
 use super::node::Node;
 use crate::base::id::{ClientId, ConnId, ShardId};
 use crate::command::session::Queued;
@@ -83,7 +83,7 @@ impl Node {
             conn.group_patience -= 1;
             return None;
         }
-        if !is_groupable(first.0) || first.1.bytes_len() > BYTES_MAX || !self.allows_groups(conn) {
+        if !is_groupable(first.0, first.1) || !self.allows_groups(conn) {
             return None;
         }
         let ticket = self.shard.begin_lock()?;
@@ -110,8 +110,7 @@ impl Node {
 
     /// Tries to make a group of an EXEC's commands, each of which has its keys on one of several shards.
     pub(super) fn start_block_group(&mut self, id: ConnId, conn: &mut Connection, queue: &[Queued]) -> bool {
-        let bytes: usize = queue.iter().map(|queued| queued.args.as_args().bytes_len()).sum();
-        if queue.len() > COMMANDS_MAX || bytes > BYTES_MAX || !self.allows_groups(conn) {
+        if queue.len() > COMMANDS_MAX || !self.allows_groups(conn) {
             return false;
         }
         let Some(ticket) = self.shard.begin_lock() else {
@@ -229,7 +228,10 @@ impl Node {
 
     /// The command of a request that can be in a group, and the shard it is for.
     fn member(&self, conn: &Connection, args: Args<'_>) -> Option<(&'static Command, ShardId)> {
-        let command = self.admit(conn, args).ok().filter(|command| is_groupable(command))?;
+        let command = self
+            .admit(conn, args)
+            .ok()
+            .filter(|command| is_groupable(command, args))?;
         match self.target(command, args) {
             Target::One(target) => Some((command, target)),
             _ => None,

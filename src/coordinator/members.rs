@@ -11,9 +11,10 @@ use crate::command::{Args, Command, Exec};
 use crate::protocol::request::{Limits, Parsed, RequestParser, Span};
 use crate::shard::locks::Place;
 
-/// The most commands and bytes of requests that are taken together.
+/// The most commands that are taken together.
 pub(super) const COMMANDS_MAX: usize = 64;
-pub(super) const BYTES_MAX: usize = 64 << 10;
+/// The most bytes of one of them, and of the requests before the last.
+const BYTES_MAX: usize = 64 << 10;
 
 /// Some shards.
 pub(super) type Shards = SmallVec<[ShardId; 8]>;
@@ -200,7 +201,7 @@ pub(super) fn take_requests(
     at
 }
 
-/// Whether a command does nothing but run over its keys.
-pub(super) fn is_groupable(command: &Command) -> bool {
-    matches!(command.exec, Exec::Keys(_)) && command.has_keys()
+/// Whether a command does nothing but run over its keys, and may be copied to be dealt with together with others.
+pub(super) fn is_groupable(command: &Command, args: Args<'_>) -> bool {
+    matches!(command.exec, Exec::Keys(_)) && command.has_keys() && args.bytes_len() <= BYTES_MAX
 }

@@ -173,8 +173,11 @@ impl Node {
         let mut shards: Vec<ShardId> = watched.iter().map(|watched| self.router.shard(&watched.key)).collect();
         let (mut simple, mut revocable, mut roams, mut many) = (true, true, false, false);
         // The log has what the shards of a group do as if each had done it alone, which an EXEC must not be.
-        let groupable =
-            watched.is_empty() && !self.shard.keeps_log() && queue.iter().all(|queued| is_groupable(queued.command));
+        let groupable = watched.is_empty()
+            && !self.shard.keeps_log()
+            && queue
+                .iter()
+                .all(|queued| is_groupable(queued.command, queued.args.as_args()));
         for Queued { command, args } in queue {
             let keyed = matches!(command.exec, Exec::Keys(_) | Exec::Blocking { .. }) || command.roams();
             if matches!(command.exec, Exec::Everywhere { reroutes, .. } if reroutes(args.as_args())) {

@@ -25,7 +25,7 @@ impl Node {
         (command, args): (&'static Command, Args<'_>),
         following: &[u8],
     ) -> Option<usize> {
-        if !is_groupable(command) || !self.allows_groups(conn) {
+        if !is_groupable(command, args) || !self.allows_groups(conn) {
             return None;
         }
         let mut members = self.spare_members.pop().unwrap_or_default();
@@ -33,7 +33,10 @@ impl Node {
         let most = COMMANDS_MAX.min(conn.in_flight_max() as usize) - 1;
         let used = take_requests(following, &self.limits(conn), most, |at, bytes, spans| {
             let args = Args::new(bytes, spans);
-            let admitted = self.admit(conn, args).ok().filter(|command| is_groupable(command));
+            let admitted = self
+                .admit(conn, args)
+                .ok()
+                .filter(|command| is_groupable(command, args));
             let Some(command) = admitted.filter(|command| matches!(self.target(command, args), Target::Many)) else {
                 return false;
             };

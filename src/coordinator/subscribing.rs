@@ -192,7 +192,7 @@ mod tests {
     use crate::coordinator::testing::{carry, carry_one, nodes, sent};
     use crate::coordinator::{Lane, Peer};
 
-    /// The kernel has delivered all there was, twice.
+    /// Passes in each of which all is received that had arrived.
     fn pass(node: &mut Node) {
         for _ in 0..8 {
             node.note_all_is_received();
@@ -221,5 +221,15 @@ mod tests {
                      -ERR Can't execute 'get': ";
         let told = sent(&mut nodes[0], subscriber);
         assert!(told.starts_with(lines), "{told}");
+    }
+    #[test]
+    fn what_is_not_to_be_answered_ends_with_the_subscription() {
+        let mut nodes = nodes(2, &Config::default());
+        let subscriber = ConnId(0);
+        nodes[0].open(subscriber, Peer::default());
+        nodes[0].receive(subscriber, b"CLIENT REPLY SKIP\r\nSUBSCRIBE one\r\nPING\r\n");
+        carry(&mut nodes);
+        let lines = "*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n";
+        assert_eq!(sent(&mut nodes[0], subscriber), lines);
     }
 }

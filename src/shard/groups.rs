@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::locks::{Place, Ticket};
 use super::message::{Asker, Batch, GroupPart, Grouped, Message, Outbox, Together};
 use super::state::Shard;
-use crate::command::{Args, Attempt, Command, Span};
+use crate::command::{Args, Attempt, Command};
 use crate::protocol::reply::Reply;
 
 /// Where the replies to some commands lie in the arena of a lane.
@@ -34,33 +34,13 @@ struct Prepared {
     /// Holds `places`.
     ticket: Option<Ticket>,
     places: Vec<Place>,
-    /// The words of the commands.
-    bytes: Vec<u8>,
-    spans: Vec<Span>,
-    /// The commands, and which of the spans are their words.
-    commands: Vec<(&'static Command, Range<usize>)>,
-}
-
-impl Prepared {
-    fn add(&mut self, command: &'static Command, args: Args<'_>) {
-        let first = self.spans.len();
-        args.append_to(0, &mut self.bytes, &mut self.spans);
-        self.commands.push((command, first..self.spans.len()));
-    }
-
-    fn commands(&self) -> impl Iterator<Item = (&'static Command, Args<'_>)> {
-        let args = |words: &Range<usize>| Args::new(&self.bytes, &self.spans[words.clone()]);
-        self.commands
-            .iter()
-            .map(move |(command, words)| (*command, args(words)))
-    }
+    /// The commands.
+    commands: Batch,
 }
 
 impl Preparations {
     fn reuse(&mut self, mut prepared: Prepared) {
-        if self.spare.len() < SPARE_MAX && prepared.bytes.capacity() <= SPARE_BYTES_MAX {
-            prepared.bytes.clear();
-            prepared.spans.clear();
+        if self.spare.len() < SPARE_MAX && prepared.commands.bytes.capacity() <= SPARE_BYTES_MAX {
             prepared.commands.clear();
             prepared.places.clear();
             self.spare.push(prepared);
@@ -117,10 +97,7 @@ impl Shard {
         if commands.iter().any(|grouped| !self.can_join(grouped, batch, *is_block)) {
             return out.reply(asker.origin.shard, Message::Apart { group: *group });
         }
-        let commands = commands
-            .iter()
-            .map(|grouped| (grouped.command, batch.args(grouped.words)));
-        self.run_part(asker, *group, commands, out);
+        self.run_part(asker, *group, commands, batch, out);
     }
 
     /// Keeps a part of a group and holds its keys, if that can be done at once.
@@ -138,7 +115,8 @@ impl Shard {
                 self.preparations.reuse(prepared);
                 return out.reply(home, Message::Apart { group });
             }
-            prepared.add(command, args);
+            let words = prepared.commands.words(args);
+            prepared.commands.grouped.push(Grouped { words, ..*grouped });
         }
         let before = self.preparations.parts.insert(together.part(), prepared);
         debug_assert!(before.is_none(), "the name of a group is used again only after its end");
@@ -149,7 +127,8 @@ impl Shard {
     pub fn commit_part(&mut self, part: GroupPart, out: &mut Outbox) {
         let prepared = self.preparations.parts.remove(&part);
         let prepared = prepared.expect("only what was prepared is committed");
-        self.run_part(&prepared.asker, part.group, prepared.commands(), out);
+        let commands = &prepared.commands;
+        self.run_part(&prepared.asker, part.group, &commands.grouped, commands, out);
         self.release_part(prepared, out);
     }
 
@@ -165,17 +144,12 @@ impl Shard {
         self.preparations.reuse(prepared);
     }
 
-    /// Runs the commands of a part of a group, one right after the other, and replies to all of them.
-    fn run_part<'a>(
-        &mut self,
-        asker: &Asker,
-        group: u32,
-        commands: impl Iterator<Item = (&'static Command, Args<'a>)>,
-        out: &mut Outbox,
-    ) {
+    /// Runs the commands of a part of a group, whose words are in `batch`, one right after the other, and replies to all of them.
+    fn run_part(&mut self, asker: &Asker, group: u32, commands: &[Grouped], batch: &Batch, out: &mut Outbox) {
         let home = asker.origin.shard;
         let mut replies = Replies::new();
-        for (command, args) in commands {
+        for grouped in commands {
+            let (command, args) = (grouped.command, batch.args(grouped.words));
             // What follows from a command may send to the same lane, so its arena is in place then.
             let lane = out.replies(home);
             let start = lane.bytes.len();

@@ -120,7 +120,6 @@ fn every_history_of_pipelines_is_strictly_serializable() {
     } = made;
     let all = [groups, groups_wide, groups_split, series, series_shortened];
     assert!(rare || all.iter().all(|made| *made > 0), "{made:?}");
-    println!("{made:?}");
 }
 
 /// Everything at once: WATCH, expiry, SWAPDB, FLUSHALL, sorted sets, streams, blocking commands in scripts and transactions.
