@@ -55,12 +55,12 @@ impl Node {
         if conn.reply.capacity() == 0 {
             conn.reply.replace(self.spare_buffers.take());
         }
+        let mut between_requests = conn.parser.is_none();
         let mut parser = match conn.parser.take() {
             Some(parser) => parser,
             None => self.spare_parsers.pop().unwrap_or_default(),
         };
         let mut at = 0;
-        let mut between_requests = true;
         let mut scouted = std::mem::take(&mut conn.scouted_bytes);
         // After a script that has run for long, what came meanwhile comes first.
         while at < data.len() && may_start(conn) && !self.interim.is_over() {
@@ -71,6 +71,7 @@ impl Node {
                     Parsed::Request { consumed } => consumed,
                     Parsed::Empty { consumed } => {
                         at += consumed;
+                        between_requests = true;
                         continue;
                     }
                     Parsed::Incomplete => {
@@ -82,20 +83,26 @@ impl Node {
                         conn.session.closing = true;
                         at = data.len();
                         *parser = Default::default();
+                        between_requests = true;
                         break;
                     }
                     // The error's reply must follow those in flight.
                     Parsed::Invalid(_) => {
                         *parser = Default::default();
+                        between_requests = true;
                         break;
                     }
                 },
             };
             let (bytes, spans) = parser.words(rest);
             match self.dispatch(id, conn, Args::new(bytes, spans), &rest[consumed..]) {
-                Verdict::Done(following) => at += consumed + following,
+                Verdict::Done(following) => {
+                    at += consumed + following;
+                    between_requests = true;
+                }
                 Verdict::NotYet => {
                     conn.parsed = Some(consumed);
+                    between_requests = false;
                     break;
                 }
             }
@@ -104,7 +111,7 @@ impl Node {
             }
         }
         conn.scouted_bytes = scouted.saturating_sub(at);
-        between_requests &= conn.parsed.is_none();
+        // Others' requests are read with it only then.
         if between_requests {
             self.spare_parsers.push(parser);
         } else {

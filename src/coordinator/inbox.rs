@@ -211,7 +211,7 @@ impl Node {
 mod tests {
     use super::*;
     use crate::base::time::Now;
-    use crate::coordinator::testing::node;
+    use crate::coordinator::testing::{node, sent};
     use crate::coordinator::{Event, Peer};
 
     #[test]
@@ -246,5 +246,19 @@ mod tests {
         node.receive(conn, &[&[b'x'; 30_000][..], b"\r\nSTRLEN k\r\n"].concat());
         let replies = node.output(conn).expect("all of it was answered");
         assert!(replies.ends_with(b"+OK\r\n:100000\r\n"));
+    }
+
+    #[test]
+    fn a_request_that_is_never_completed_is_not_a_part_of_another_client_s() {
+        let mut node = node();
+        let (one, other) = (ConnId(0), ConnId(1));
+        for conn in [one, other] {
+            node.open(conn, Peer::default());
+        }
+        node.receive(one, b"*3\r\n$3\r\nSET\r\n$1\r\nk");
+        node.receive(other, b"CLIENT KILL ID 1\r\n");
+        node.receive(one, b"ey");
+        node.receive(other, b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n");
+        assert_eq!(sent(&mut node, other), ":1\r\n+OK\r\n");
     }
 }
