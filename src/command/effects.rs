@@ -1,10 +1,11 @@
 //! What a run of commands did to the keyspace, for those who must hear of it: watchers, waiters, notifications, the log.
 
+use crate::base::glob;
 use crate::base::hash::table_hash;
 use crate::base::id::{ClientId, DbIndex, Origin};
 
 use super::redo::Redo;
-use super::subscriptions::Shards;
+use super::subscriptions::{Shards, Topic};
 use crate::config::NotifyEvents;
 use crate::keyspace::Entry;
 
@@ -143,6 +144,20 @@ pub struct Publication {
     pub shards: Shards,
     /// The client that published it; none for a keyspace notification.
     pub by: Option<ClientId>,
+    /// Its place among the messages of the shard that publishes it, from 1.
+    pub number: u64,
+}
+
+impl Publication {
+    /// Whether it is for those who subscribe to `name`.
+    pub fn is_for(&self, topic: Topic, name: &[u8]) -> bool {
+        match topic {
+            Topic::Channel => !self.sharded && *self.channel == *name,
+            Topic::Pattern => !self.sharded && glob::matches(name, &self.channel),
+            Topic::ShardChannel => self.sharded && *self.channel == *name,
+            Topic::Prefix | Topic::Monitor => false,
+        }
+    }
 }
 
 /// Collects what commands do; the shard takes it after each command.

@@ -8,7 +8,7 @@ pub mod error;
 pub mod exec;
 pub mod expiry;
 pub mod footprint;
-pub mod joining;
+pub mod horizons;
 pub mod key;
 pub mod local;
 pub mod multi_pop;

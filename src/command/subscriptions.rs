@@ -1,14 +1,11 @@
 //! Who subscribes to what on which shard: every shard keeps an equal copy, so that publishing asks nobody.
 
-use std::sync::Arc;
-
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::base::id::ShardId;
 use crate::base::patterns::Patterns;
 use crate::base::prefixes::Prefixes;
-use crate::command::joining::Joining;
 
 /// What a subscription is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,15 +36,15 @@ pub struct Subscriptions {
     shard_channels: HashMap<Box<[u8]>, Counts>,
     prefixes: Prefixes<Counts>,
     monitors: Counts,
-    /// Who may have more than is told here.
-    joining: Arc<Joining>,
+    /// Whether some may become known here late.
+    come_late: bool,
 }
 
 impl Subscriptions {
-    /// Nothing yet; `joining` tells on which shards clients subscribe.
-    pub fn new(joining: Arc<Joining>) -> Self {
+    /// None yet, on one of so many shards.
+    pub fn new(shards: u16) -> Self {
         Subscriptions {
-            joining,
+            come_late: shards > 1,
             ..Subscriptions::default()
         }
     }
@@ -115,9 +112,10 @@ impl Subscriptions {
         self.channels.is_empty() && self.patterns.is_empty()
     }
 
-    /// On which shards clients subscribe, whose subscriptions may not be known here yet.
-    pub fn joining(&self) -> &Joining {
-        &self.joining
+    /// Whether a subscription may become known here after a message that it was sent before, so that messages are made even for nobody.
+    #[inline]
+    pub fn come_late(&self) -> bool {
+        self.come_late
     }
 
     /// The shards on which somebody monitors.

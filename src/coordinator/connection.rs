@@ -142,6 +142,10 @@ pub struct Connection {
     pub group_failures: u8,
     /// How many more of its commands are taken to be one of a group, whose keys are fetched when it runs.
     pub groups_expected: u8,
+    /// Where its input, which waits for other shards, holds the horizon, monotonic microseconds.
+    pub input_since_us: Option<u64>,
+    /// Since when something may have been sent on it before it came from another shard, while that is not read, monotonic microseconds.
+    pub came_since_us: Option<u64>,
     /// Which shard it mostly asks.
     pub favourite: Favourite,
     /// Where it is to move once it waits for nothing.
@@ -174,6 +178,8 @@ impl Connection {
             group_patience: 0,
             group_failures: 0,
             groups_expected: 0,
+            input_since_us: None,
+            came_since_us: None,
             favourite: Favourite::default(),
             moves_to: None,
         }
@@ -253,12 +259,6 @@ impl Connection {
         };
     }
 
-    /// Whether it waits for nothing but that its subscriptions are known everywhere.
-    #[inline]
-    pub fn is_subscribing(&self) -> bool {
-        matches!(&self.flow, Flow::Gathering(gather) if matches!(gather.purpose, Purpose::Subscribe))
-    }
-
     /// Bytes that have arrived and are not processed.
     pub fn input_bytes(&self) -> usize {
         self.input.len() - self.input_start
@@ -271,6 +271,7 @@ impl Connection {
 
     /// Puts requests back that were taken as processed, before all other unprocessed bytes.
     pub fn unread(&mut self, requests: &[u8]) {
+        debug_assert!(self.parser.is_none(), "nothing behind them has been looked at");
         self.input.splice(..self.input_start, requests.iter().copied());
         self.input_start = 0;
         self.scouted_bytes = 0;

@@ -51,11 +51,6 @@ impl Connections {
         self.0.borrow_mut()[id.index()] = Some(conn);
     }
 
-    /// How many places there are: as many as there were connections at once, or some more.
-    pub fn places(&self) -> usize {
-        self.0.borrow().len()
-    }
-
     /// Whether a connection is in its place.
     pub fn has(&self, id: ConnId) -> bool {
         self.look(id, |_| ()).is_some()

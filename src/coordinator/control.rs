@@ -67,10 +67,11 @@ impl Node {
 
     /// A connection is gone: nobody may wait for it or hold anything for it.
     pub(super) fn leave_everything(&mut self, id: ConnId, mut conn: Connection) {
-        self.forget_subscriber(&conn);
+        self.end_hold_for_input(&mut conn);
         self.stop_blocking(id, &mut conn);
         self.unwatch(&mut conn);
         self.leave_channels(id, &mut conn);
+        self.stop_joining(id);
         self.stop_tracking(id, &mut conn);
         if let Flow::Transaction(tx) = conn.flow {
             self.forget_client(tx);

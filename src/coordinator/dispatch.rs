@@ -111,6 +111,9 @@ impl Node {
             }
         }
         conn.scouted_bytes = scouted.saturating_sub(at);
+        if matches!(conn.flow, Flow::Ready) {
+            self.end_hold_for_input(conn);
+        }
         // Others' requests are read with it only then.
         if between_requests {
             self.spare_parsers.push(parser);
@@ -198,12 +201,6 @@ impl Node {
             self.forward(id, conn, shard, command, args);
             return Verdict::Done(0);
         }
-        if conn.is_subscribing() {
-            let runs = |command: &Command| runs_while_subscribing(conn, command) && !self.is_held_back(conn, command);
-            if !matches!(admitted, Ok(command) if runs(command)) {
-                return Verdict::NotYet;
-            }
-        }
         let command = match admitted {
             Ok(command) => command,
             Err(error) => {
@@ -242,7 +239,7 @@ impl Node {
                 self.show(conn, command, args);
             }
         }
-        if matches!(conn.flow, Flow::Ready) || conn.is_subscribing() && matches!(command.exec, Exec::Session(_)) {
+        if matches!(conn.flow, Flow::Ready) {
             conn.finish_reply(mark);
         }
         Verdict::Done(dealt_with)
@@ -527,7 +524,7 @@ fn may_start(conn: &Connection) -> bool {
     let flowing = match conn.flow {
         Flow::Ready => true,
         Flow::Flight { sealed, .. } => !sealed,
-        _ => conn.is_subscribing(),
+        _ => false,
     };
     flowing && !conn.session.closing && !conn.has_much_unsent()
 }
@@ -541,16 +538,6 @@ fn takes_memory(conn: &Connection, command: &Command) -> bool {
     };
     let mut all = std::iter::once(command).chain(queue.iter().map(|queued| queued.command));
     all.any(|command| command.flags.has(Flags::DENYOOM))
-}
-
-/// Whether a command runs while the connection's subscriptions are being made known. What subscribes must: what is published until it runs would be
-/// missed. So must what may stand before that, but for the one that CLIENT REPLY SKIP is about, since the subscription ends behind it.
-fn runs_while_subscribing(conn: &Connection, command: &Command) -> bool {
-    match command.exec {
-        Exec::Control(Control::Subscribe(_) | Control::Unsubscribe(_)) => true,
-        Exec::Session(_) => command.for_subscribers && conn.session.reply_mode == Default::default(),
-        _ => false,
-    }
 }
 
 /// The commands that MULTI does not queue.

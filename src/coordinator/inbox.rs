@@ -70,7 +70,7 @@ impl Node {
         match message {
             Message::Everywhere { origin, command, words } => self.run_part(origin, command, batch.args(words)),
             Message::Subscription(subscription) => self.note_subscription(from, *subscription),
-            Message::Publish(publication) => self.receive_message(from, publication),
+            Message::Publish(publication) => self.receive_message(from, &publication),
             Message::Invalidate(invalidate) => self.receive_invalidation(*invalidate),
             Message::Redirected { conn, client, stale } => self.receive_redirected(conn, client, &stale),
             Message::Broadcast(broadcast) => self.receive_broadcast(&broadcast),
@@ -117,6 +117,9 @@ impl Node {
                 self.shard.note_occupied(tx, *error, &mut self.out);
                 self.tell_listeners(None);
             }
+            Message::Joined(missed) => self.note_joined(from, *missed),
+            Message::Arrived { since_us } => self.horizon.release(since_us),
+            Message::CatchUp => self.horizon.catch_up(),
             Message::Noted { conn, client } => self.gathered(conn, client, |purpose| {
                 matches!(purpose, Purpose::Subscribe | Purpose::Track)
             }),

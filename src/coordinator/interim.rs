@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::connection::{Connection, Flow};
 use super::connections::Connections;
 use super::dispatch::Verdict;
+use super::horizon::Horizon;
 use super::node::{Event, INPUT_HIGH_BYTES, Node, NodeSetup, Shared};
 use super::underway::Underway;
 use crate::base::id::{ConnId, ShardId};
@@ -86,6 +87,7 @@ pub(super) struct Interim {
     router: RefCell<Arc<Router>>,
     connections: Connections,
     underway: Underway,
+    horizon: Horizon,
     desk: Rc<Desk>,
     runtime: RefCell<Option<Rc<dyn Runtime>>>,
     stand_in: RefCell<Option<Box<Node>>>,
@@ -99,6 +101,7 @@ impl Interim {
         router: Arc<Router>,
         connections: Connections,
         underway: Underway,
+        horizon: Horizon,
         desk: Rc<Desk>,
     ) -> Rc<Self> {
         Rc::new(Interim {
@@ -106,6 +109,7 @@ impl Interim {
             router: RefCell::new(router),
             connections,
             underway,
+            horizon,
             desk,
             runtime: RefCell::default(),
             stand_in: RefCell::default(),
@@ -137,6 +141,7 @@ impl Interim {
             router,
             connections,
             self.underway.clone(),
+            self.horizon.clone(),
         ));
         let error = self.shared.registry.slow.refusal(|other| other == shard);
         let error = error.expect("a script is slow when somebody stands in for its shard");
@@ -199,8 +204,6 @@ impl Node {
             return false;
         };
         self.counters.absorb(&node.counters);
-        // Some may have connected while it stood in.
-        self.note_connected();
         let left = node.stand_in.expect("a stand-in stands in");
         for Kept { from, batch } in left.kept {
             self.take_in_all(from, batch);
@@ -218,6 +221,7 @@ impl Node {
             self.connections.look(conn, |conn| {
                 conn.keep_input(&bytes);
                 conn.reading_paused |= paused;
+                self.hold_for_input(conn);
             });
         }
         let resumable = &mut self.resumable;

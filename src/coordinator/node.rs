@@ -12,11 +12,13 @@ use super::connection::{Connection, Flow};
 use super::connections::Connections;
 use super::counters::{Counters, Pipelines};
 use super::directory::Directory;
+use super::horizon::Horizon;
 use super::inscribing::Inscribing;
 use super::interim::{Interim, Runtime, StandIn};
+use super::joiners::Joiners;
 use super::members::Members;
-use super::newcomers::Newcomers;
 use super::pubsub::Listeners;
+use super::recent::Recent;
 use super::roamers::Roamers;
 use super::spare::{SpareBuffers, SpareSpace};
 use super::timers::Pause;
@@ -24,7 +26,7 @@ use super::tracking::Flushes;
 use super::underway::Underway;
 use crate::base::id::{ClientId, ConnId, Origin, ShardId, TxId};
 use crate::base::time::Now;
-use crate::command::joining::Joining;
+use crate::command::horizons::Horizons;
 use crate::command::primary::PrimaryLink;
 use crate::command::{Session, Text};
 use crate::config::Config;
@@ -83,7 +85,7 @@ pub struct Shared {
     pub budget: Arc<Budget>,
     pub(super) directory: Directory,
     pub(super) client_shares: ClientShares,
-    pub(super) joining: Arc<Joining>,
+    pub(super) horizons: Horizons,
     /// What is known of the link to the primary.
     pub primary_link: PrimaryLink,
     clients: AtomicU64,
@@ -178,7 +180,9 @@ pub struct Node {
     pub(super) listeners: Listeners,
     /// How many messages this core has sent to itself that have not arrived.
     pub(super) messages_to_self: usize,
-    pub(super) newcomers: Newcomers,
+    pub(super) joiners: Joiners,
+    pub(super) recent: Recent,
+    pub(super) horizon: Horizon,
     pub(super) flushes: Flushes,
     pub(super) roamers: Roamers,
     /// Of which shards requests are still to come that they have sent by other affinity rules than those in force here.
@@ -212,17 +216,24 @@ impl Node {
     /// A core without connections; fails when an affinity rule cannot be understood.
     pub fn new(setup: NodeSetup) -> Result<Self, RuleError> {
         let router = Arc::new(Router::new(setup.shards, &setup.config.affinity)?);
-        let node = Node::with_connections(setup, router, Connections::default(), Underway::default());
+        let node = Node::with_connections(
+            setup,
+            router,
+            Connections::default(),
+            Underway::default(),
+            Horizon::default(),
+        );
         node.tell_link();
         Ok(node)
     }
 
-    /// A core that serves the connections in `places`, and goes on with what is `underway`.
+    /// A core that serves the connections in `places`, and goes on with what is `underway`, from its `horizon`.
     pub(super) fn with_connections(
         setup: NodeSetup,
         router: Arc<Router>,
         connections: Connections,
         underway: Underway,
+        horizon: Horizon,
     ) -> Self {
         let mut shard = Shard::new(ShardSetup {
             id: setup.shard,
@@ -232,7 +243,6 @@ impl Node {
             router: router.clone(),
             registry: setup.shared.registry.clone(),
             budget: setup.shared.budget.clone(),
-            joining: setup.shared.joining.clone(),
             progress: setup.shared.progress.clone(),
         });
         let interim = Interim::new(
@@ -240,6 +250,7 @@ impl Node {
             router.clone(),
             connections.clone(),
             underway.clone(),
+            horizon.clone(),
             shard.scripts.desk().clone(),
         );
         shard.scripts.serve_meanwhile(interim.clone());
@@ -257,7 +268,9 @@ impl Node {
             spare_space: SpareSpace::default(),
             listeners: Listeners::default(),
             messages_to_self: 0,
-            newcomers: Newcomers::default(),
+            joiners: Joiners::new(setup.shards),
+            recent: Recent::default(),
+            horizon,
             flushes: Flushes::default(),
             roamers: Roamers::default(),
             outdated: vec![0; usize::from(setup.shards)],
@@ -298,13 +311,14 @@ impl Node {
         self.shard.now = now;
         if self.stand_in.is_none() {
             self.shard.share_usage();
-            self.newcomers.begin_pass();
+            self.begin_pass_of_horizon();
+            self.begin_pass_of_recent();
         }
     }
 
     /// All that had arrived on sockets before the pass that begins is received, and will be handled in it.
     pub fn note_all_is_received(&mut self) {
-        self.newcomers.note_all_is_received();
+        self.horizon.note_all_is_received();
     }
 
     /// A new connection.
@@ -321,7 +335,6 @@ impl Node {
         session.authenticated |= peer.from_primary;
         session.no_evict = peer.from_primary;
         self.connections.install(conn, Box::new(Connection::new(session)));
-        self.note_connected();
     }
 
     fn origin(&self, conn: ConnId, client: ClientId) -> Origin {
@@ -427,14 +440,15 @@ impl Node {
     pub fn next_deadline_us(&self) -> Option<u64> {
         let first = self.deadlines.first().map(|(deadline, _)| *deadline);
         let evicts_clients = self.client_memory.is_due.then_some(self.shard.now.mono_us);
-        // The sockets are read before the shard sleeps.
-        let newcomers = self.newcomers.are_expected().then_some(self.shard.now.mono_us);
+        // When messages were published is noted, and the sockets are read, before the shard sleeps.
+        let passes_on = self.recent.is_fresh() || self.horizon.is_catching_up();
+        let next_pass = passes_on.then_some(self.shard.now.mono_us);
         [
             first,
             self.evict_due_us,
             evicts_clients,
             Some(self.cron_due_us),
-            newcomers,
+            next_pass,
             self.shard.sync_deadline_us(),
             self.may_emit().then_some(self.shard.now.mono_us),
         ]
@@ -504,19 +518,28 @@ impl Node {
             "only a connection that asked for it is moved"
         );
         self.counters.connections_moved += 1;
-        Some(Box::new(Moved(conn)))
+        let since_us = self.send_on(&mut conn);
+        Some(Box::new(Moved {
+            conn,
+            from: self.shard.id,
+            since_us,
+        }))
     }
 
     /// Takes over a moved connection.
     pub fn adopt(&mut self, id: ConnId, moved: Box<Moved>) {
-        let mut conn = moved.0;
+        let Moved {
+            mut conn,
+            from,
+            since_us,
+        } = *moved;
         conn.flow = Flow::Ready;
         conn.flush_announced = false;
         conn.reading_paused = false;
         conn.sending_bytes = 0;
         let client = conn.session.client;
         self.connections.install(id, conn);
-        self.note_connected();
+        self.note_arrival(id, from, since_us);
         for stale in self.shared.directory.end_move(self.origin(id, client)) {
             self.receive_redirected(id, client, &stale);
         }
@@ -551,6 +574,9 @@ impl Node {
         if self.stand_in.is_none() {
             self.start_moving(id, &mut conn);
         }
+        if self.shard.shards > 1 {
+            self.hold_for_input(&mut conn);
+        }
         if conn.wants_flush() {
             conn.flush_announced = true;
             self.events.push_back(Event::Flush(id));
@@ -570,4 +596,9 @@ impl Node {
 }
 
 /// A connection on its way to another shard: session, unprocessed input, unsent replies.
-pub struct Moved(Box<Connection>);
+pub struct Moved {
+    conn: Box<Connection>,
+    from: ShardId,
+    /// Since when something may have been sent on it that nobody has received, monotonic microseconds.
+    since_us: u64,
+}

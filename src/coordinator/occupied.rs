@@ -7,7 +7,7 @@ use super::connection::{Connection, Flow};
 use super::interim::Kept;
 use super::node::Node;
 use super::transaction::{Tx, Work};
-use crate::base::id::{ClientId, ConnId, ShardId, TxId};
+use crate::base::id::{ConnId, ShardId, TxId};
 use crate::command::Error;
 use crate::command::session::Watched;
 use crate::protocol::reply::Reply;
@@ -152,7 +152,7 @@ impl Node {
         if subscription.joined {
             let Origin { conn, client, .. } = subscription.origin;
             self.out.reply(from, Message::Noted { conn, client });
-            subscription.origin.client = ClientId::NOBODY;
+            subscription.is_noted = true;
         }
         Message::Subscription(subscription)
     }

@@ -166,54 +166,56 @@ impl Node {
 
     /// Publishes one half of a keyspace notification.
     fn notify(&mut self, kind: &str, db: DbIndex, subject: &[u8], payload: &[u8], current: Option<&mut Current<'_>>) {
-        if self.shard.subscriptions.is_silent() {
+        let comes_late = self.shard.subscriptions.come_late();
+        if self.shard.subscriptions.is_silent() && !comes_late {
             return;
         }
         let channel = [format!("__{kind}@{}__:", db.0).as_bytes(), subject].concat();
         let (shards, reached) = self.shard.subscriptions.audience(&channel, false);
-        if reached > 0 {
+        if reached > 0 || comes_late {
             let publication = Publication {
                 channel: channel.into(),
                 payload: payload.into(),
                 sharded: false,
                 shards,
                 by: None,
+                number: 0,
             };
             self.deliver_message(publication, current);
         }
     }
 
-    fn deliver_message(&mut self, publication: Publication, mut current: Option<&mut Current<'_>>) {
+    fn deliver_message(&mut self, mut publication: Publication, mut current: Option<&mut Current<'_>>) {
         let own = self.shard.id;
+        publication.number = self.recent.next_number();
         // What runs on behalf of a connection of this core and nobody else's message precedes is delivered at once.
         let direct = current.is_some() && self.messages_to_self == 0;
-        let newcomers = publication.by.is_some() && !self.shared.joining.is_empty();
-        if direct && *publication.shards == [own] && !newcomers {
-            return self.fan_out(&publication, current);
+        let comes_late = self.shard.subscriptions.come_late();
+        if direct && *publication.shards == [own] && !comes_late {
+            return self.fan_out(own, &publication, current);
         }
         let publication = Arc::new(publication);
         for &shard in &publication.shards {
             if shard == own && direct {
-                self.fan_out(&publication, current.as_deref_mut());
+                self.fan_out(own, &publication, current.as_deref_mut());
             } else {
                 self.messages_to_self += usize::from(shard == own);
                 self.out.reply(shard, Message::Publish(publication.clone()));
             }
         }
-        if newcomers {
-            self.tell_joining(&publication, direct);
+        if comes_late {
+            self.recent.keep(publication);
         }
     }
 
     /// A message has arrived.
-    pub(super) fn receive_message(&mut self, from: ShardId, publication: Arc<Publication>) {
+    pub(super) fn receive_message(&mut self, from: ShardId, publication: &Publication) {
         self.messages_to_self -= usize::from(from == self.shard.id);
-        self.fan_out(&publication, None);
-        self.keep_for_newcomers(publication);
+        self.fan_out(from, publication, None);
     }
 
-    /// Writes a message to this core's listeners: to those of the channel, then to those of matching patterns.
-    pub(super) fn fan_out(&mut self, publication: &Publication, mut current: Option<&mut Current<'_>>) {
+    /// Writes a message of `from` to this core's listeners: to those of the channel, then to those of matching patterns, then to those who are joining.
+    fn fan_out(&mut self, from: ShardId, publication: &Publication, mut current: Option<&mut Current<'_>>) {
         let channel = &publication.channel;
         let listeners = std::mem::take(&mut self.listeners);
         let named = if publication.sharded {
@@ -231,6 +233,22 @@ impl Node {
             }
         }
         self.listeners = listeners;
+        self.joiners.hear(from, publication.number);
+        if !self.joiners.is_empty() {
+            self.fan_out_to_joiners(from, publication, current);
+        }
+    }
+
+    #[cold]
+    fn fan_out_to_joiners(&mut self, from: ShardId, publication: &Publication, mut current: Option<&mut Current<'_>>) {
+        let joiners = self.joiners.of(from, self.shard.id, publication);
+        let joiners: Vec<_> = joiners
+            .map(|(conn, pattern)| (conn, pattern.map(Box::<[u8]>::from)))
+            .collect();
+        for (conn, pattern) in joiners {
+            let mut encoded = Encoded::new(message(publication, pattern.as_deref()));
+            self.push(conn, current.as_deref_mut(), |resp| encoded.bytes(resp));
+        }
     }
 
     fn push_to_all(

@@ -6,7 +6,7 @@ use crate::base::id::{ConnId, ShardId};
 use crate::command::session::ReplyMode;
 use crate::command::{Args, Topic};
 use crate::protocol::reply::Reply;
-use crate::shard::message::{Message, Subscription};
+use crate::shard::message::{Message, Missed, Origin, Subscription};
 
 /// The words with which joining and leaving are confirmed.
 fn verbs(topic: Topic) -> (&'static str, &'static str) {
@@ -19,16 +19,14 @@ fn verbs(topic: Topic) -> (&'static str, &'static str) {
 }
 
 impl Node {
-    /// Subscribes: the reply is sent once every shard knows, so that no message published afterwards is missed. Until then the connection may go on
-    /// to subscribe: it hears of what is published once the request has come, not only once the one before it is answered.
+    /// Subscribes: the reply is sent once every shard knows, so that no message published afterwards is missed.
     pub(super) fn subscribe(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Args<'_>) {
         let (verb, _) = verbs(topic);
-        self.note_subscriber(conn);
+        conn.session.has_subscribed = true;
         let mark = conn.reply.len();
         let mut joined: Vec<Box<[u8]>> = Vec::new();
         for name in names.from(1) {
             if conn.session.subscribed(topic).insert(name.into()) {
-                self.listeners.join(topic, name, id);
                 joined.push(name.into());
             }
             confirm(
@@ -39,18 +37,16 @@ impl Node {
             );
         }
         set_apart(conn, mark);
-        self.tell_newcomer(conn, topic, &joined);
+        self.join(id, conn, topic, &joined);
         let left = self.tell_all(id, conn, topic, true, joined);
-        match &mut conn.flow {
-            Flow::Gathering(gather) => gather.left += left,
-            Flow::Ready if left > 0 => {
-                conn.flow = Flow::Gathering(Box::new(Gather {
-                    left,
-                    purpose: Purpose::Subscribe,
-                    outdated: false,
-                }));
-            }
-            _ => conn.confirmations_left = left,
+        if left > 0 && matches!(conn.flow, Flow::Ready) {
+            conn.flow = Flow::Gathering(Box::new(Gather {
+                left,
+                purpose: Purpose::Subscribe,
+                outdated: false,
+            }));
+        } else {
+            conn.confirmations_left = left;
         }
     }
 
@@ -88,7 +84,9 @@ impl Node {
     pub(super) fn forget_names(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Vec<Box<[u8]>>) {
         for name in &names {
             self.listeners.leave(topic, name, id);
-            self.newcomers.leave(topic, name, conn.session.client);
+        }
+        if self.shard.shards > 1 {
+            self.note_left(id, conn.session.client, topic, &names);
         }
         self.tell_all(id, conn, topic, false, names);
     }
@@ -118,12 +116,14 @@ impl Node {
             return 0;
         }
         let own = self.shard.id;
-        let origin = conn.asker(own, id).origin;
+        let (origin, since_us) = (conn.asker(own, id).origin, self.under_way_since_us(conn));
         for shard in self.all_shards().filter(|shard| *shard != own) {
             let subscription = Subscription {
                 origin,
                 topic,
                 joined,
+                is_noted: false,
+                since_us,
                 names: names.clone(),
             };
             // Among the answers, so that whatever reaches the other shard because of what this client does next finds it said.
@@ -151,17 +151,27 @@ impl Node {
             origin,
             topic,
             joined,
+            is_noted,
+            since_us,
             names,
         } = subscription;
         self.record(from, topic, joined, &names);
-        if joined {
-            self.out.reply(
-                from,
-                Message::Noted {
-                    conn: origin.conn,
-                    client: origin.client,
-                },
-            );
+        if !joined {
+            return;
+        }
+        let Origin { conn, client, .. } = origin;
+        if matches!(topic, Topic::Channel | Topic::Pattern | Topic::ShardChannel) {
+            let publications = self.recent.since(since_us, topic, &names);
+            let missed = Missed {
+                conn,
+                client,
+                publications,
+                last: self.recent.last_number(),
+            };
+            self.out.reply(from, Message::Joined(Box::new(missed)));
+        }
+        if !is_noted {
+            self.out.reply(from, Message::Noted { conn, client });
         }
     }
 }
@@ -189,8 +199,8 @@ mod tests {
     use super::*;
     use crate::base::time::Now;
     use crate::config::Config;
-    use crate::coordinator::testing::{carry, carry_one, nodes, sent};
-    use crate::coordinator::{Lane, Peer};
+    use crate::coordinator::Peer;
+    use crate::coordinator::testing::{carry, nodes, sent};
 
     /// Passes in each of which all is received that had arrived.
     fn pass(node: &mut Node) {
@@ -209,15 +219,14 @@ mod tests {
         nodes[0].receive(subscriber, b"SUBSCRIBE one\r\n");
         nodes[0].receive(subscriber, b"PING\r\nSUBSCRIBE other\r\nUNSUBSCRIBE one\r\nGET key\r\n");
         nodes[1].receive(publisher, b"PUBLISH other message\r\n");
-        assert!(carry_one(&mut nodes, (ShardId(1), ShardId(0), Lane::Reply)));
         pass(&mut nodes[0]);
         assert_eq!(sent(&mut nodes[0], subscriber), "", "not all shards know");
         carry(&mut nodes);
         let lines = "*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n\
                      *2\r\n$4\r\npong\r\n$0\r\n\r\n\
                      *3\r\n$9\r\nsubscribe\r\n$5\r\nother\r\n:2\r\n\
-                     *3\r\n$11\r\nunsubscribe\r\n$3\r\none\r\n:1\r\n\
                      *3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$7\r\nmessage\r\n\
+                     *3\r\n$11\r\nunsubscribe\r\n$3\r\none\r\n:1\r\n\
                      -ERR Can't execute 'get': ";
         let told = sent(&mut nodes[0], subscriber);
         assert!(told.starts_with(lines), "{told}");

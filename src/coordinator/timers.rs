@@ -42,7 +42,7 @@ impl Node {
             self.shard.look_at_the_time(&mut self.out);
             self.end_pause();
             self.look_at_role();
-            self.end_joining();
+            self.forget_messages();
             self.close_idle();
             self.limit_slow_clients();
             self.rewrite_when_due();

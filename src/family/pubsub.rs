@@ -113,13 +113,14 @@ fn spublish(ctx: &mut Context<'_>, args: Args<'_>) -> Ran {
 
 fn publish_to(ctx: &mut Context<'_>, args: Args<'_>, sharded: bool) -> Ran {
     let (shards, reached) = ctx.subscriptions.audience(args.at(1), sharded);
-    if reached > 0 || !ctx.subscriptions.joining().is_empty() {
+    if reached > 0 || ctx.subscriptions.come_late() {
         let publication = Publication {
             channel: args.at(1).into(),
             payload: args.at(2).into(),
             sharded,
             shards,
             by: Some(ctx.caller.client),
+            number: 0,
         };
         ctx.keys.effects.announcements.push(Announcement::Message(publication));
     }

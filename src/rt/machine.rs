@@ -44,6 +44,12 @@ pub trait Machine: Sized + 'static {
     fn note_all_is_received(&mut self) {}
     /// A new connection.
     fn open(&mut self, conn: ConnId, peer: Peer);
+    /// A new connection goes to another shard: answers since when something may have been sent on it.
+    fn send_off(&mut self) -> u64 {
+        0
+    }
+    /// A new connection, just opened, that `from` has sent off.
+    fn note_arrival(&mut self, _conn: ConnId, _from: ShardId, _since_us: u64) {}
     /// Bytes that arrived.
     fn receive(&mut self, conn: ConnId, data: &[u8]);
     /// Whether replies are to come although the connection sends no more.
@@ -133,6 +139,14 @@ impl Machine for Node {
 
     fn open(&mut self, conn: ConnId, peer: Peer) {
         Node::open(self, conn, peer);
+    }
+
+    fn send_off(&mut self) -> u64 {
+        Node::send_off(self)
+    }
+
+    fn note_arrival(&mut self, conn: ConnId, from: ShardId, since_us: u64) {
+        Node::note_arrival(self, conn, from, since_us);
     }
 
     fn receive(&mut self, conn: ConnId, data: &[u8]) {

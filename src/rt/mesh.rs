@@ -25,8 +25,17 @@ const LANE_BATCHES: usize = 256;
 
 /// A connection that comes to a shard.
 pub enum Arrival<T> {
-    /// Just accepted by the listener of that index.
-    Accepted(OwnedFd, usize),
+    /// Just accepted, by a shard whose machine has sent it off.
+    Accepted {
+        /// The connection.
+        socket: OwnedFd,
+        /// The index of its listener.
+        listener: usize,
+        /// Who accepted it.
+        by: ShardId,
+        /// Since when something may have been sent on it, monotonic microseconds.
+        since_us: u64,
+    },
     /// Made within the process.
     Made(OwnedFd, Peer),
     /// From another shard, with what its machine knows.

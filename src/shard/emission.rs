@@ -276,7 +276,6 @@ mod tests {
             router: Arc::new(router),
             registry: Arc::default(),
             budget: Arc::default(),
-            joining: Arc::default(),
             progress: Arc::default(),
         });
         shard.keep_log(keyspace, Position::default());

@@ -224,7 +224,7 @@ pub enum Message {
         command: &'static Command,
         words: Words,
     },
-    /// A client of the sender's shard has (un)subscribed. Answered by `Noted` when it subscribes.
+    /// A client of the sender's shard has (un)subscribed. Answered by `Joined`, if it is to channels, and `Noted` when it subscribes.
     Subscription(Box<Subscription>),
     /// A published message for the receiver's subscribers.
     Publish(Arc<Publication>),
@@ -300,8 +300,14 @@ pub enum Message {
         client: ClientId,
         part: Box<Result<Part, Error>>,
     },
+    /// What a client of the receiver has missed until the sender knew of its subscription; what the sender publishes from now on reaches it.
+    Joined(Box<Missed>),
     /// A subscription is known on the sender.
     Noted { conn: ConnId, client: ClientId },
+    /// A connection that the receiver has sent on is the sender's, which holds the horizon in its place.
+    Arrived { since_us: u64 },
+    /// Messages are kept because of the receiver's horizon.
+    CatchUp,
 }
 
 impl Message {
@@ -597,8 +603,24 @@ pub struct Subscription {
     pub topic: Topic,
     /// Joined, not left.
     pub joined: bool,
+    /// `Noted` was sent already.
+    pub is_noted: bool,
+    /// Since when the subscription may have been under way, monotonic microseconds.
+    pub since_us: u64,
     /// Which.
     pub names: Vec<Box<[u8]>>,
+}
+
+/// What a client that subscribes has missed.
+pub struct Missed {
+    /// Where the client is.
+    pub conn: ConnId,
+    /// Who it is.
+    pub client: ClientId,
+    /// What, in order.
+    pub publications: Vec<Arc<Publication>>,
+    /// The number of the last message that the sender has published.
+    pub last: u64,
 }
 
 /// Which of the two lanes to a peer.

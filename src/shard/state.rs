@@ -28,7 +28,6 @@ use crate::base::id::{ClientId, DbIndex, ShardId, TxId};
 use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::command::args::OwnedArgs;
-use crate::command::joining::Joining;
 use crate::command::session::Watched;
 use crate::command::{Args, Attempt, Command, Effects, Exec, Subscriptions};
 use crate::config::Config;
@@ -143,8 +142,6 @@ pub struct ShardSetup {
     pub registry: Arc<Registry>,
     /// What all shards take.
     pub budget: Arc<Budget>,
-    /// On which shards clients subscribe.
-    pub joining: Arc<Joining>,
     /// What all shards tell of their logs.
     pub progress: Arc<Progress>,
 }
@@ -160,7 +157,6 @@ impl Shard {
             router,
             registry,
             budget,
-            joining,
             progress,
         } = setup;
         let shards = router.shards();
@@ -173,7 +169,7 @@ impl Shard {
             active_expire: true,
             rng: Rng::new(seed),
             effects: Effects::default(),
-            subscriptions: Subscriptions::new(joining),
+            subscriptions: Subscriptions::new(shards),
             scripts: Scripts::new(id, registry, now),
             router,
             before: None,

@@ -5,6 +5,7 @@ mod departures;
 mod history;
 mod lines;
 mod memory;
+mod messages;
 mod mixed;
 mod model;
 mod reply;

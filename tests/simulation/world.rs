@@ -34,6 +34,10 @@ pub enum Fault {
     LoseInvalidations,
     /// What clients have read in a transaction is not told to the owner of the key.
     LoseReads,
+    /// Clients that have subscribed are not told what was published before their subscription was known.
+    LoseMissed,
+    /// A shard thinks that it has received all that had arrived, and has not.
+    ReceivesLess,
 }
 
 /// A client's end of a connection.
@@ -83,6 +87,8 @@ pub struct World {
     now: Now,
     conns: Vec<u32>,
     fault: Fault,
+    /// Whether shards begin passes by themselves, not only when time passes.
+    passes: bool,
     /// Steps so far: the clock of histories.
     pub steps: u64,
 }
@@ -114,13 +120,24 @@ impl World {
             now,
             conns: vec![0; usize::from(shards)],
             fault,
+            passes: false,
             steps: 0,
         }
+    }
+
+    /// As it is, and shards begin passes one by one, when the scheduler wants it.
+    pub fn with_passes(self) -> Self {
+        World { passes: true, ..self }
     }
 
     /// Connects a client to a shard of the scheduler's choice.
     pub fn connect(&mut self) -> usize {
         let node = self.rng.below(self.nodes.len() as u64) as usize;
+        self.connect_to(node)
+    }
+
+    /// Connects a client to a shard.
+    pub fn connect_to(&mut self, node: usize) -> usize {
         let id = self.fresh_conn(node);
         self.nodes[node].open(id, Peer::default());
         self.clients.push(Client {
@@ -175,7 +192,29 @@ impl World {
             let us = 1 + self.rng.below(300);
             self.pass_time(us);
         }
+        if self.passes && self.rng.chance(1, 4) {
+            self.now.mono_us += self.rng.below(3);
+            let node = self.rng.below(self.nodes.len() as u64) as usize;
+            self.begin_pass(node);
+        }
         true
+    }
+
+    /// A pass of a shard begins, which receives all that was sent when that is all handled.
+    fn begin_pass(&mut self, node: usize) {
+        let is_here = |client: &&Client| client.place.is_some_and(|(at, _)| at == node);
+        let mut here = self.clients.iter().filter(is_here);
+        if here.all(|client| client.outgoing.is_empty()) || self.fault == Fault::ReceivesLess {
+            self.nodes[node].note_all_is_received();
+        }
+        self.nodes[node].set_now(self.now);
+        if self.nodes[node]
+            .next_deadline_us()
+            .is_some_and(|deadline| deadline <= self.now.mono_us)
+        {
+            self.nodes[node].tick();
+        }
+        self.after(node);
     }
 
     fn actions(&self) -> Vec<Action> {
@@ -205,16 +244,7 @@ impl World {
     pub fn pass_time(&mut self, us: u64) {
         self.now.mono_us += us;
         self.now.unix_us += us as i64;
-        for node in 0..self.nodes.len() {
-            self.nodes[node].set_now(self.now);
-            if self.nodes[node]
-                .next_deadline_us()
-                .is_some_and(|deadline| deadline <= self.now.mono_us)
-            {
-                self.nodes[node].tick();
-            }
-            self.after(node);
-        }
+        (0..self.nodes.len()).for_each(|node| self.begin_pass(node));
     }
 
     fn transmit(&mut self, at: usize) {
@@ -289,6 +319,11 @@ impl World {
                 .retain(|message| !matches!(message, Message::Invalidate(_)));
         }
         for message in &mut batch.messages {
+            if let Message::Joined(missed) = message
+                && self.fault == Fault::LoseMissed
+            {
+                missed.publications.clear();
+            }
             let Message::Release(release) = message else { continue };
             if self.fault == Fault::SkipVersions {
                 release.changes.iter_mut().for_each(|change| change.modified = false);

@@ -128,9 +128,15 @@ impl<M: Machine> Worker<M> {
         door.load.fetch_add(1, Ordering::Relaxed);
         if to == self.id {
             let (socket, peer) = self.listeners[listener].peer(socket);
-            return self.open(socket, peer);
+            return self.open(socket, peer).map(|_| ());
         }
-        door.hand_over(Arrival::Accepted(socket, listener));
+        let (by, since_us) = (self.id, self.machine.send_off());
+        door.hand_over(Arrival::Accepted {
+            socket,
+            listener,
+            by,
+            since_us,
+        });
         self.ring_if_asleep(to)
     }
 

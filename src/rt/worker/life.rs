@@ -21,12 +21,13 @@ const LINGER_US: u64 = if cfg!(test) { 1_000_000 } else { 5_000_000 };
 
 impl<M: Machine> Worker<M> {
     /// Begins to serve a connection.
-    pub(super) fn open(&mut self, socket: OwnedFd, peer: Peer) -> io::Result<()> {
+    pub(super) fn open(&mut self, socket: OwnedFd, peer: Peer) -> io::Result<ConnId> {
         let conn = self.connections.insert(socket);
         add(&self.door().counters.accepted, 1);
         self.count_connections();
         self.machine.open(conn, peer);
-        self.begin(conn)
+        self.begin(conn)?;
+        Ok(conn)
     }
 
     /// Begins to serve a connection that another shard served.

@@ -53,11 +53,17 @@ impl<M: Machine> Worker<M> {
             && let Ok(arrival) = self.inbox.arrivals.try_recv()
         {
             match arrival {
-                Arrival::Accepted(socket, listener) => {
+                Arrival::Accepted {
+                    socket,
+                    listener,
+                    by,
+                    since_us,
+                } => {
                     let (socket, peer) = self.listeners[listener].peer(socket);
-                    self.open(socket, peer)?;
+                    let conn = self.open(socket, peer)?;
+                    self.machine.note_arrival(conn, by, since_us);
                 }
-                Arrival::Made(socket, peer) => self.open(socket, peer)?,
+                Arrival::Made(socket, peer) => drop(self.open(socket, peer)?),
                 Arrival::Moved(socket, moved) => self.adopt(socket, moved)?,
             }
         }
