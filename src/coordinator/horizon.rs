@@ -15,7 +15,7 @@ use crate::shard::message::Message;
 
 /// How far the horizon moves on before the others are told, microseconds.
 const STEP_US: u64 = 500;
-/// In how many passes the horizon comes up to the present, when all is received in each.
+/// In how many passes the horizon comes up to the present, when all is received in each: those that it consists of, and the one under way.
 const PASSES_TO_CATCH_UP: u8 = 4;
 /// How many passes that have received all that had arrived make sure that a connection which has come is read.
 const PASSES_TO_READ: u64 = 2;

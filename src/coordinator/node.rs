@@ -311,8 +311,10 @@ impl Node {
         self.shard.now = now;
         if self.stand_in.is_none() {
             self.shard.share_usage();
-            self.begin_pass_of_horizon();
-            self.begin_pass_of_recent();
+            if self.shard.shards > 1 {
+                self.begin_pass_of_horizon();
+                self.begin_pass_of_recent();
+            }
         }
     }
 
@@ -440,15 +442,14 @@ impl Node {
     pub fn next_deadline_us(&self) -> Option<u64> {
         let first = self.deadlines.first().map(|(deadline, _)| *deadline);
         let evicts_clients = self.client_memory.is_due.then_some(self.shard.now.mono_us);
-        // When messages were published is noted, and the sockets are read, before the shard sleeps.
-        let passes_on = self.recent.is_fresh() || self.horizon.is_catching_up();
-        let next_pass = passes_on.then_some(self.shard.now.mono_us);
+        let catches_up = self.horizon.is_catching_up().then_some(self.shard.now.mono_us);
         [
             first,
             self.evict_due_us,
             evicts_clients,
             Some(self.cron_due_us),
-            next_pass,
+            catches_up,
+            self.recent.due_us(),
             self.shard.sync_deadline_us(),
             self.may_emit().then_some(self.shard.now.mono_us),
         ]

@@ -7,12 +7,12 @@ use super::node::Node;
 use crate::command::{Publication, Topic};
 use crate::shard::message::Message;
 
-/// How much is kept before it is looked at what all shards are beyond, in bytes.
+/// How much is kept before it is looked what all shards are beyond, in bytes.
 const LOOK_BYTES: usize = 32 << 10;
-/// How much is kept before shards are waked that hold it up, in bytes.
-const WAKE_BYTES: usize = 256 << 10;
 /// How much is kept at most, in bytes: as much as is published while a shard is occupied for long, and not without end.
 const KEPT_BYTES_MAX: usize = 16 << 20;
+/// How often, at most, shards are asked to catch up with what was published, microseconds. Who subscribes later is not told of it any more.
+const ASK_US: u64 = 1_000;
 /// What a message takes besides its words, in bytes.
 const OVERHEAD_BYTES: usize = size_of::<Publication>() + size_of::<Kept>();
 
@@ -37,8 +37,11 @@ pub(super) struct Recent {
     bytes: usize,
     /// When so much is kept, it is looked again, in bytes.
     look_at_bytes: usize,
-    wake_at_bytes: usize,
     published: u64,
+    /// When shards were last asked to catch up, monotonic microseconds.
+    asked_us: u64,
+    /// Whether they are to be asked again.
+    is_to_ask: bool,
 }
 
 impl Recent {
@@ -67,34 +70,39 @@ impl Recent {
         }
     }
 
-    /// Whether it is still to be noted when the last ones were published.
+    /// When a pass has something to do here, monotonic microseconds.
     #[inline]
-    pub fn is_fresh(&self) -> bool {
-        self.fresh > 0
+    pub fn due_us(&self) -> Option<u64> {
+        if self.fresh > 0 {
+            return Some(0);
+        }
+        self.is_to_ask.then_some(self.asked_us + ASK_US)
     }
 
-    fn begin_pass(&mut self, now_us: u64) {
+    /// Notes when the messages of the last pass were published; whether shards are to be asked to catch up with them.
+    fn begin_pass(&mut self, now_us: u64) -> bool {
         let known = self.kept.len() - self.fresh;
         self.kept.range_mut(known..).for_each(|kept| kept.before_us = now_us);
+        self.is_to_ask |= self.fresh > 0;
         self.fresh = 0;
+        let asks = self.is_to_ask && now_us >= self.asked_us + ASK_US;
+        if asks {
+            self.asked_us = now_us;
+            self.is_to_ask = false;
+        }
+        asks
     }
 
     fn is_to_be_looked_at(&self) -> bool {
         self.bytes > self.look_at_bytes
     }
 
-    /// Drops what was published before; whether what is left is so much that somebody should be waked.
-    fn forget_before(&mut self, us: u64) -> bool {
+    /// Drops what was published before.
+    fn forget_before(&mut self, us: u64) {
         while self.kept.front().is_some_and(|kept| kept.before_us < us) {
             self.drop_first();
         }
         self.look_at_bytes = self.bytes + LOOK_BYTES;
-        self.wake_at_bytes = self.wake_at_bytes.clamp(WAKE_BYTES, self.bytes + WAKE_BYTES);
-        let is_much = self.bytes > self.wake_at_bytes;
-        if is_much {
-            self.wake_at_bytes = self.bytes + WAKE_BYTES;
-        }
-        is_much
     }
 
     fn drop_first(&mut self) {
@@ -116,25 +124,27 @@ impl Recent {
 
 impl Node {
     pub(super) fn begin_pass_of_recent(&mut self) {
-        if self.recent.is_fresh() {
-            self.recent.begin_pass(self.shard.now.mono_us);
-            if self.recent.is_to_be_looked_at() {
-                self.forget_messages();
-            }
+        let now_us = self.shard.now.mono_us;
+        if self.recent.due_us().is_none_or(|due_us| due_us > now_us) {
+            return;
+        }
+        if self.recent.begin_pass(now_us) {
+            self.horizon.catch_up();
+            let (own, horizons) = (self.shard.id, &self.shared.horizons);
+            let behind = self
+                .all_shards()
+                .filter(|shard| *shard != own && horizons.of(*shard) <= now_us);
+            behind.for_each(|shard| self.out.reply(shard, Message::CatchUp));
+        }
+        if self.recent.is_to_be_looked_at() {
+            self.forget_messages();
         }
     }
 
-    /// Drops the messages that all shards are beyond, and asks shards to catch up when that is not enough.
+    /// Drops the messages that all shards are beyond.
     pub(super) fn forget_messages(&mut self) {
-        let horizons = &self.shared.horizons;
-        let beyond_us = horizons.of_all(self.shard.shards);
-        if self.recent.forget_before(beyond_us) {
-            let (own, now_us) = (self.shard.id, self.shard.now.mono_us);
-            let late = self
-                .all_shards()
-                .filter(|shard| *shard != own && horizons.of(*shard) < now_us);
-            late.for_each(|shard| self.out.reply(shard, Message::CatchUp));
-        }
+        self.recent
+            .forget_before(self.shared.horizons.of_all(self.shard.shards));
     }
 }
 
@@ -169,15 +179,11 @@ mod tests {
         recent.keep(publication("b", 1));
         recent.begin_pass(20);
         recent.keep(publication("c", 1));
-        assert!(recent.is_fresh());
+        assert_eq!(recent.due_us(), Some(0), "it is not noted when the last was published");
         assert_eq!(channels_since(&recent, 10), ["a", "b", "c"]);
         assert_eq!(channels_since(&recent, 11), ["b", "c"]);
-        assert_eq!(
-            channels_since(&recent, 1000),
-            ["c"],
-            "when it was published is not known yet"
-        );
-        assert!(!recent.forget_before(20));
+        assert_eq!(channels_since(&recent, 1000), ["c"]);
+        recent.forget_before(20);
         assert_eq!(channels_since(&recent, 0), ["b", "c"]);
         recent.begin_pass(30);
         recent.forget_before(31);
@@ -185,30 +191,30 @@ mod tests {
     }
 
     #[test]
-    fn others_are_waked_each_time_that_much_more_is_kept_and_there_is_an_end_to_it() {
+    fn shards_are_asked_to_catch_up_with_all_that_was_published_but_not_each_time() {
         let mut recent = Recent::default();
-        let mut wakes = 0;
-        for now_us in 1..=200 {
-            recent.keep(publication("c", 100_000));
-            recent.begin_pass(now_us);
-            if recent.is_to_be_looked_at() {
-                wakes += u32::from(recent.forget_before(0));
-            }
-            assert!(recent.bytes <= KEPT_BYTES_MAX);
-        }
-        assert!((50..=100).contains(&wakes), "{wakes}");
-        assert!(recent.kept.len() > 150);
-        recent.forget_before(u64::MAX);
-        recent.keep(publication("c", 300_000));
-        recent.begin_pass(1000);
-        assert!(recent.forget_before(0), "it begins anew");
+        recent.keep(publication("a", 1));
+        assert!(recent.begin_pass(5_000));
+        assert_eq!(recent.due_us(), None);
+        recent.keep(publication("b", 1));
+        assert!(!recent.begin_pass(5_010), "they were just asked");
+        assert_eq!(recent.due_us(), Some(6_000));
+        assert!(recent.begin_pass(6_000));
+        assert!(!recent.begin_pass(8_000), "nothing was published since");
     }
 
     #[test]
-    fn a_message_that_is_dropped_in_the_pass_of_its_publishing_is_gone() {
+    fn there_is_an_end_to_what_is_kept() {
         let mut recent = Recent::default();
+        for now_us in 1..=200 {
+            recent.keep(publication("c", 100_000));
+            recent.begin_pass(now_us);
+            assert!(recent.bytes <= KEPT_BYTES_MAX);
+        }
+        assert!(recent.is_to_be_looked_at() && recent.kept.len() > 150);
+        // One that is dropped in the pass of its publishing is gone.
         recent.keep(publication("c", KEPT_BYTES_MAX));
-        assert!(!recent.is_fresh() && recent.kept.is_empty());
-        recent.begin_pass(1);
+        assert!(recent.kept.is_empty());
+        recent.begin_pass(201);
     }
 }

@@ -202,12 +202,22 @@ mod tests {
     use crate::coordinator::Peer;
     use crate::coordinator::testing::{carry, nodes, sent};
 
-    /// Passes in each of which all is received that had arrived.
-    fn pass(node: &mut Node) {
-        for _ in 0..8 {
-            node.note_all_is_received();
-            node.set_now(Now::default());
+    /// Passes in each of which all is received that had arrived, as long as a node wants one at once. Answers when the last one was.
+    fn pass(nodes: &mut [Node], mut now_us: u64) -> u64 {
+        let wants_one = |node: &Node, now_us| node.next_deadline_us().is_some_and(|at| at <= now_us);
+        while nodes.iter().any(|node| wants_one(node, now_us)) {
+            now_us += 1;
+            for node in nodes.iter_mut().filter(|node| wants_one(node, now_us)) {
+                node.note_all_is_received();
+                node.set_now(Now {
+                    mono_us: now_us,
+                    ..Now::default()
+                });
+                node.tick();
+            }
+            carry(nodes);
         }
+        now_us
     }
 
     #[test]
@@ -219,7 +229,6 @@ mod tests {
         nodes[0].receive(subscriber, b"SUBSCRIBE one\r\n");
         nodes[0].receive(subscriber, b"PING\r\nSUBSCRIBE other\r\nUNSUBSCRIBE one\r\nGET key\r\n");
         nodes[1].receive(publisher, b"PUBLISH other message\r\n");
-        pass(&mut nodes[0]);
         assert_eq!(sent(&mut nodes[0], subscriber), "", "not all shards know");
         carry(&mut nodes);
         let lines = "*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n\
@@ -231,6 +240,7 @@ mod tests {
         let told = sent(&mut nodes[0], subscriber);
         assert!(told.starts_with(lines), "{told}");
     }
+
     #[test]
     fn what_is_not_to_be_answered_ends_with_the_subscription() {
         let mut nodes = nodes(2, &Config::default());
@@ -239,6 +249,22 @@ mod tests {
         nodes[0].receive(subscriber, b"CLIENT REPLY SKIP\r\nSUBSCRIBE one\r\nPING\r\n");
         carry(&mut nodes);
         let lines = "*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n";
+        assert_eq!(sent(&mut nodes[0], subscriber), lines);
+    }
+
+    #[test]
+    fn who_subscribes_to_a_shard_at_rest_is_not_told_of_the_past() {
+        let mut nodes = nodes(3, &Config::default());
+        let (subscriber, publisher) = (ConnId(0), ConnId(0));
+        nodes[0].open(subscriber, Peer::default());
+        nodes[1].open(publisher, Peer::default());
+        let now_us = pass(&mut nodes, 5_000);
+        nodes[1].receive(publisher, b"PUBLISH one before\r\n");
+        pass(&mut nodes, now_us);
+        nodes[0].receive(subscriber, b"SUBSCRIBE one\r\n");
+        nodes[1].receive(publisher, b"PUBLISH one after\r\n");
+        carry(&mut nodes);
+        let lines = "*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$3\r\none\r\n$5\r\nafter\r\n";
         assert_eq!(sent(&mut nodes[0], subscriber), lines);
     }
 }
