@@ -212,6 +212,11 @@ impl Node {
             conn.flow = Flow::Paused;
             return Verdict::NotYet;
         }
+        if self.messages_to_self > 0 && matches!(command.exec, Exec::Control(Control::Unsubscribe(_))) {
+            // What was published before reaches the client before.
+            self.resumable.push_back(id);
+            return Verdict::NotYet;
+        }
         if !self.shared.registry.slow.is_empty()
             && let Some(error) = self.check_busy(conn, command, args)
         {

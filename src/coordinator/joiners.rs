@@ -82,24 +82,8 @@ impl Joiners {
         heard[from.index()] = heard[from.index()].max(number);
     }
 
-    /// A client leaves what it had joined, or is joining.
-    fn leave(&mut self, own: ShardId, topic: Topic, name: &[u8], (conn, client): (ConnId, ClientId), now_us: u64) {
-        let mut heard = self.heard.clone();
-        for joiner in self
-            .joiners
-            .iter_mut()
-            .filter(|joiner| joiner.conn == conn && joiner.topic == topic)
-        {
-            let is_left = |joined: &mut Joined| *joined.name == *name;
-            for joined in joiner.names.extract_if(.., is_left) {
-                let heard = Rc::make_mut(&mut heard);
-                heard[own.index()] = heard[own.index()].max(joiner.after);
-                // What these have published has not been for it.
-                for shard in &joiner.left {
-                    heard[shard.index()] = joined.told.as_ref().map_or(0, |told| told[shard.index()]);
-                }
-            }
-        }
+    /// A client leaves what it had joined.
+    pub fn leave(&mut self, topic: Topic, name: &[u8], client: ClientId, now_us: u64) {
         while self.left.len() >= LEFT_MAX || self.left.front().is_some_and(|left| left.at_us + LEFT_US < now_us) {
             self.left.pop_front();
         }
@@ -108,7 +92,7 @@ impl Joiners {
             client,
             topic,
             name: name.into(),
-            heard,
+            heard: self.heard.clone(),
         });
     }
 
@@ -210,14 +194,6 @@ impl Node {
             }
         } else {
             self.joiners.joiners.insert(at, joiner);
-        }
-    }
-
-    /// A client leaves what it had joined, or is joining.
-    pub(super) fn note_left(&mut self, conn: ConnId, client: ClientId, topic: Topic, names: &[Box<[u8]>]) {
-        let now_us = self.shard.now.mono_us;
-        for name in names {
-            self.joiners.leave(self.shard.id, topic, name, (conn, client), now_us);
         }
     }
 

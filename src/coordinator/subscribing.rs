@@ -82,11 +82,13 @@ impl Node {
     }
 
     pub(super) fn forget_names(&mut self, id: ConnId, conn: &mut Connection, topic: Topic, names: Vec<Box<[u8]>>) {
+        // Nobody leaves before all shards know that they have joined: a connection waits for that, also within a block.
         for name in &names {
             self.listeners.leave(topic, name, id);
-        }
-        if self.shard.shards > 1 {
-            self.note_left(id, conn.session.client, topic, &names);
+            if self.shard.shards > 1 {
+                self.joiners
+                    .leave(topic, name, conn.session.client, self.shard.now.mono_us);
+            }
         }
         self.tell_all(id, conn, topic, false, names);
     }
@@ -199,8 +201,8 @@ mod tests {
     use super::*;
     use crate::base::time::Now;
     use crate::config::Config;
-    use crate::coordinator::Peer;
-    use crate::coordinator::testing::{carry, nodes, sent};
+    use crate::coordinator::testing::{carry, carry_one, nodes, sent};
+    use crate::coordinator::{Lane, Peer};
 
     /// Passes in each of which all is received that had arrived, as long as a node wants one at once. Answers when the last one was.
     fn pass(nodes: &mut [Node], mut now_us: u64) -> u64 {
@@ -266,5 +268,35 @@ mod tests {
         carry(&mut nodes);
         let lines = "*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$3\r\none\r\n$5\r\nafter\r\n";
         assert_eq!(sent(&mut nodes[0], subscriber), lines);
+    }
+
+    #[test]
+    fn who_joins_leaves_and_joins_at_once_is_told_once_what_others_have_heard_meanwhile() {
+        let mut nodes = nodes(2, &Config::default());
+        let (listener, subscriber, publisher) = (ConnId(0), ConnId(1), ConnId(0));
+        nodes[0].open(listener, Peer::default());
+        nodes[0].open(subscriber, Peer::default());
+        nodes[1].open(publisher, Peer::default());
+        nodes[0].receive(listener, b"SUBSCRIBE one\r\n");
+        carry(&mut nodes);
+        let is_elsewhere = |key: &usize| {
+            nodes[0].receive(subscriber, format!("GET {key}\r\n").as_bytes());
+            carry_one(&mut nodes, (ShardId(0), ShardId(1), Lane::Request))
+        };
+        let key = (0..).find(is_elsewhere).expect("there are many keys");
+        carry(&mut nodes);
+        // Behind a key of the other shard, which is not asked before the message has come.
+        let block = "MULTI\r\nSUBSCRIBE one\r\nUNSUBSCRIBE one\r\nSUBSCRIBE one\r\nEXEC\r\n";
+        nodes[0].receive(subscriber, format!("GET {key}\r\n{block}").as_bytes());
+        nodes[1].receive(publisher, b"PUBLISH one message\r\n");
+        assert!(carry_one(&mut nodes, (ShardId(1), ShardId(0), Lane::Reply)));
+        assert!(sent(&mut nodes[0], listener).ends_with("$7\r\nmessage\r\n"));
+        carry(&mut nodes);
+        let told = sent(&mut nodes[0], subscriber);
+        assert!(
+            told.ends_with("*3\r\n$7\r\nmessage\r\n$3\r\none\r\n$7\r\nmessage\r\n"),
+            "{told}"
+        );
+        assert_eq!(told.matches("\r\nmessage\r\n").count(), 2, "{told}");
     }
 }
