@@ -299,4 +299,33 @@ mod tests {
         );
         assert_eq!(told.matches("\r\nmessage\r\n").count(), 2, "{told}");
     }
+
+    #[test]
+    fn who_unsubscribes_waits_for_what_this_core_says_to_itself_once_a_turn() {
+        let mut nodes = nodes(2, &Config::default());
+        let (subscriber, writer) = (ConnId(0), ConnId(1));
+        nodes[0].open(subscriber, Peer::default());
+        nodes[0].open(writer, Peer::default());
+        nodes[0].receive(writer, b"CONFIG SET notify-keyspace-events E$\r\n");
+        nodes[0].receive(subscriber, b"HELLO 3\r\nSUBSCRIBE __keyevent@0__:set\r\n");
+        carry(&mut nodes);
+        for conn in [subscriber, writer] {
+            sent(&mut nodes[0], conn);
+        }
+        let router = nodes[0].router.clone();
+        let [here, elsewhere] = [ShardId(0), ShardId(1)].map(|shard| {
+            let mut keys = (0..).map(|key: u32| key.to_string());
+            keys.find(|key| router.shard(key.as_bytes()) == shard)
+                .expect("there are many keys")
+        });
+        // Both answers come in one batch: the writer's part of this core runs by what this core says to itself, and so does the event it causes.
+        let reads = format!("GET {elsewhere}\r\nUNSUBSCRIBE __keyevent@0__:set\r\n");
+        nodes[0].receive(writer, format!("MSET {here} 1 {elsewhere} 1\r\n").as_bytes());
+        nodes[0].receive(subscriber, reads.as_bytes());
+        carry(&mut nodes);
+        let event = format!(">3\r\n$7\r\nmessage\r\n$18\r\n__keyevent@0__:set\r\n$1\r\n{here}\r\n");
+        let told = sent(&mut nodes[0], subscriber);
+        assert!(told.contains(&event) && told.contains("unsubscribe"), "{told}");
+        assert_eq!(sent(&mut nodes[0], writer), "+OK\r\n");
+    }
 }

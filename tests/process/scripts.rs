@@ -277,36 +277,81 @@ fn nobody_waits_for_keys_that_a_slow_script_has_of_other_shards() {
 fn a_transaction_over_an_occupied_shard_happens_wholly_or_not_at_all() {
     for (shards, groups) in [("2", "corelane_groups:0\r"), ("4", "corelane_groups_wide:0\r")] {
         let server = started_with(shards, "1", None);
-        transact_beside_slow_scripts(&server);
+        let done = transact_beside_slow_scripts(&server, "", |own, happened, lines| {
+            assert_eq!(lines, KEYS.map(|_| format!(":{happened}")), "client {own}");
+        });
+        assert_all_has_happened(&server, &done);
         let info = server.connect().ask_bulk("INFO corelane");
         assert!(!info.contains(groups), "no transaction on {shards} shards was a group");
     }
 }
 
-fn transact_beside_slow_scripts(server: &Server) {
-    const KEYS: [&str; 3] = ["one", "other", "third"];
+#[test]
+fn what_transactions_publish_while_shards_are_occupied_is_heard() {
+    for shards in ["1", "2", "4"] {
+        let server = started_with(shards, "1", None);
+        // Many of the transactions concern only other shards than that of their connection.
+        assert_eq!(server.connect().ask("CONFIG SET move-connections no"), "+OK");
+        let mut listeners: Vec<_> = (0..8).map(|_| server.connect()).collect();
+        for listener in &mut listeners {
+            let confirmed = [listener.ask("PSUBSCRIBE done:*"), listener.line(), listener.line()];
+            assert_eq!(confirmed, ["*3", "$10", "psubscribe"]);
+            assert_eq!(
+                [listener.line(), listener.line(), listener.line()],
+                ["$6", "done:*", ":1"]
+            );
+        }
+        let done = transact_beside_slow_scripts(&server, "PUBLISH done:{own} {attempt}\r\n", |own, _, lines| {
+            assert_eq!(lines.last().map(String::as_str), Some(":8"), "client {own}");
+        });
+        assert_all_has_happened(&server, &done);
+        let all: usize = done.iter().map(Vec::len).sum();
+        for listener in &mut listeners {
+            let mut heard: Vec<Vec<usize>> = vec![Vec::new(); done.len()];
+            for _ in 0..all {
+                let message = [(); 9].map(|()| listener.line());
+                let own: usize = message[6]["done:".len()..].parse().expect("it is a number");
+                heard[own].push(message[8].parse().expect("it is a number"));
+            }
+            assert_eq!(heard, done, "on {shards} shards");
+        }
+    }
+}
+
+const KEYS: [&str; 3] = ["one", "other", "third"];
+
+/// Six clients transact on keys of their own beside slow scripts, with one more command in each transaction, and `check` how often it has happened and
+/// what EXEC answers. Which of its attempts have happened, for each.
+fn transact_beside_slow_scripts(server: &Server, more: &str, check: fn(usize, usize, &[String])) -> Vec<Vec<usize>> {
     let ended = AtomicBool::new(false);
-    // Runs transactions on keys of its own; how many have happened, and how many were refused.
     let transact = |own: usize| {
         let mut client = server.connect();
-        let (mut done, mut refused) = (0, 0);
+        let (mut done, mut attempt) = (Vec::new(), 0);
+        let count = KEYS.len() + usize::from(!more.is_empty());
         while !ended.load(Ordering::Relaxed) {
+            attempt += 1;
             let commands: String = KEYS.iter().map(|key| format!("INCR {key}{own}\r\n")).collect();
-            client.send(&format!("MULTI\r\n{commands}EXEC\r\n"));
-            let exec = [(); 5].map(|()| client.line())[4].clone();
-            if exec == "*3" {
-                done += 1;
-                assert_eq!(KEYS.map(|_| client.line()), KEYS.map(|_| format!(":{done}")));
+            let more = more
+                .replace("{own}", &own.to_string())
+                .replace("{attempt}", &attempt.to_string());
+            client.send(&format!("MULTI\r\n{commands}{more}EXEC\r\n"));
+            let answers: Vec<String> = (0..count + 2).map(|_| client.line()).collect();
+            let exec = answers.last().expect("it is the last");
+            if *exec == format!("*{count}") {
+                done.push(attempt);
+                let lines: Vec<String> = (0..count).map(|_| client.line()).collect();
+                check(own, done.len(), &lines);
             } else {
                 assert!(exec.starts_with("-EXECABORT "), "{exec}");
-                refused += 1;
             }
         }
-        let counts = KEYS.map(|key| client.ask_bulk(&format!("GET {key}{own}")));
-        assert_eq!(counts, KEYS.map(|_| done.to_string()), "client {own}");
-        refused
+        assert!(
+            done.len() < attempt,
+            "no transaction of client {own} has met a slow script"
+        );
+        done
     };
-    let refused: usize = thread::scope(|scope| {
+    thread::scope(|scope| {
         let clients: Vec<_> = (0..6).map(|own| scope.spawn(move || transact(own))).collect();
         let mut runner = server.connect();
         for at in 0..60 {
@@ -316,10 +361,15 @@ fn transact_beside_slow_scripts(server: &Server) {
             thread::sleep(Duration::from_millis(2));
         }
         ended.store(true, Ordering::Relaxed);
-        clients
-            .into_iter()
-            .map(|client| client.join().expect("all is well"))
-            .sum()
-    });
-    assert!(refused > 0, "no transaction has met a slow script");
+        let clients = clients.into_iter();
+        clients.map(|client| client.join().expect("all is well")).collect()
+    })
+}
+
+fn assert_all_has_happened(server: &Server, done: &[Vec<usize>]) {
+    let mut client = server.connect();
+    for (own, done) in done.iter().enumerate() {
+        let counts = KEYS.map(|key| client.ask_bulk(&format!("GET {key}{own}")));
+        assert_eq!(counts, KEYS.map(|_| done.len().to_string()), "client {own}");
+    }
 }
