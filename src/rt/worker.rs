@@ -3,9 +3,12 @@
 //! Owns the order of a pass and the decision to sleep. It must not know what the machine does. The parts: [`accept`],
 //! [`receive`], [`send`], [`life`] of connections, [`peers`].
 //!
-//! A pass reads the clocks once; handles all completions there are; fetches what peers sent; runs timers that are due; does what
+//! A pass reads the clocks once; fetches what peers sent; handles all completions there are; runs timers that are due; does what
 //! the machine asks for; puts one batch per peer and lane into the lanes; and makes one system call, which submits everything
 //! and waits when there is nothing else to do.
+//!
+//! Peers come before clients: what a client sends because of what another shard has answered somebody (it unsubscribes, say) must not overtake
+//! what that shard had sent here before.
 
 #![allow(unsafe_code)]
 
@@ -191,9 +194,9 @@ impl<M: Machine> Worker<M> {
         }
         self.machine.set_now(self.now);
         self.again = false;
+        self.fetch()?;
         self.handle_completions()?;
         self.end_commit();
-        self.fetch()?;
         if self.machine.next_deadline_us().is_some_and(|at| at <= self.now.mono_us) {
             self.call(M::tick);
         }

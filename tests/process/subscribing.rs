@@ -1,6 +1,8 @@
 //! A client that subscribes and, without waiting for the confirmation, reads the key on another connection: if it finds nothing, the message
-//! that is published when the key is set must reach it. Celery's result backend does so for each result.
+//! that is published when the key is set must reach it. Celery's result backend does so for each result. And one that unsubscribes when it knows
+//! that something was published: it is told of that first.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -121,5 +123,59 @@ fn a_subscription_counts_behind_what_many_others_have_sent() {
         }
         let busy = crowd.iter_mut().skip(side).step_by(2);
         busy.for_each(|client| assert_eq!(client.line(), "+PONG"));
+    }
+}
+
+/// Keeps all shards at work until told to stop.
+fn keep_busy(server: &Server, number: usize, ended: &AtomicBool) {
+    const REQUESTS: usize = 200;
+    let mut client = server.connect();
+    let request = |at: usize| {
+        let keys: String = (0..6).map(|key| format!(" busy:{number}:{at}:{key} v")).collect();
+        format!("MSET{keys}\r\n")
+    };
+    let requests: String = (0..REQUESTS).map(request).collect();
+    while !ended.load(Ordering::Relaxed) {
+        client.send(&requests);
+        (0..REQUESTS).for_each(|_| assert_eq!(client.line(), "+OK"));
+    }
+}
+
+/// Turns in which one connection publishes, reads the answer, and another one unsubscribes. Answers how many messages did not come.
+fn leaver(server: &Server, number: usize) -> usize {
+    let (mut subscriber, mut publisher) = (server.connect(), server.connect());
+    let mut missed = 0;
+    for turn in 0..TURNS {
+        let channel = format!("channel{number}");
+        subscriber.send(&format!("SUBSCRIBE {channel}\r\n"));
+        // Those of earlier turns may be among the messages.
+        while subscriber.line() != ":1" {}
+        publisher.ask(&format!("PUBLISH {channel} said-{turn}"));
+        subscriber.send(&format!("UNSUBSCRIBE {channel}\r\n"));
+        let lines = std::iter::from_fn(|| Some(subscriber.line()).filter(|line| line != ":0"));
+        let lines: Vec<String> = lines.collect();
+        missed += usize::from(!lines.contains(&format!("said-{turn}")));
+    }
+    missed
+}
+
+#[test]
+fn who_unsubscribes_is_told_first_what_was_published_before() {
+    for shards in [2, 4] {
+        let server = Server::start(&["--shards", &shards.to_string()]);
+        let ended = AtomicBool::new(false);
+        let missed: usize = thread::scope(|scope| {
+            let (server, ended) = (&server, &ended);
+            for number in 0..16 {
+                scope.spawn(move || keep_busy(server, number, ended));
+            }
+            let leavers: Vec<_> = (0..4)
+                .map(|number| scope.spawn(move || leaver(server, number)))
+                .collect();
+            let missed = leavers.into_iter().map(|leaver| leaver.join().expect("it ends")).sum();
+            ended.store(true, Ordering::Relaxed);
+            missed
+        });
+        assert_eq!(missed, 0, "messages missed with {shards} shards");
     }
 }

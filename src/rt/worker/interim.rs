@@ -87,8 +87,8 @@ impl<M: Machine> Worker<M> {
     fn interim_pass(&mut self) -> io::Result<()> {
         self.now = self.clock.read();
         self.machine.set_now(self.now);
-        self.handle_completions()?;
         self.fetch()?;
+        self.handle_completions()?;
         self.handle_events()?;
         self.send_batches()?;
         if let Some(buffers) = &mut self.buffers {
