@@ -10,6 +10,7 @@ use crate::shard::message::{Asker, Claim, Origin};
 
 use super::dispatch::UNSENT_BYTES_MAX;
 use super::movement::Favourite;
+use super::output::{Chunk, Earlier, Told};
 
 /// What a connection is waiting for, which decides which of its commands may start.
 pub enum Flow {
@@ -112,6 +113,8 @@ pub struct Connection {
     pub parsed: Option<usize>,
     /// How many bytes at the front of what is unprocessed have been looked at ahead.
     pub scouted_bytes: usize,
+    /// What is to be sent before the replies.
+    earlier: Earlier,
     /// Replies that the runtime has not taken.
     pub reply: Reply,
     /// Messages that its own command has published to it: they follow the command's reply.
@@ -163,6 +166,7 @@ impl Connection {
             parser: None,
             parsed: None,
             scouted_bytes: 0,
+            earlier: Earlier::default(),
             reply: Reply::default(),
             own_messages: Reply::default(),
             sending_bytes: 0,
@@ -227,18 +231,34 @@ impl Connection {
     /// Adds a message, which follows the reply to the command under way: the connection's own, or its transaction. A command that waits is
     /// answered long after.
     pub fn add_message(&mut self, is_current: bool, write: impl FnOnce(&mut Reply)) {
-        let follows = match self.flow {
-            Flow::Transaction(_) => true,
-            Flow::Blocked(_) => false,
-            _ => is_current,
-        };
         let resp = self.session.resp;
-        if follows {
+        if self.is_to_follow(is_current) {
             self.own_messages.set_resp(resp);
             write(&mut self.own_messages);
         } else {
             self.reply.set_resp(resp);
             write(&mut self.reply);
+        }
+    }
+
+    fn is_to_follow(&self, is_current: bool) -> bool {
+        match self.flow {
+            Flow::Transaction(_) => true,
+            Flow::Blocked(_) => false,
+            _ => is_current,
+        }
+    }
+
+    /// As [`Connection::add_message`], of a message that others are told too.
+    pub fn add_told(&mut self, is_current: bool, told: Told<'_>) {
+        match told {
+            Told::Shared(message) if !self.is_to_follow(is_current) => {
+                if !self.reply.is_empty() {
+                    self.earlier.push(Chunk::Own(self.reply.replace(Vec::new())));
+                }
+                self.earlier.push(Chunk::Shared(message.clone()));
+            }
+            told => self.add_message(is_current, |reply| reply.raw(&told)),
         }
     }
 
@@ -310,12 +330,32 @@ impl Connection {
 
     /// Room of its buffers, in bytes.
     pub fn buffer_bytes(&self) -> usize {
-        self.input.capacity() + self.reply.capacity() + self.own_messages.capacity() + self.sending_bytes
+        let output = self.earlier.bytes() + self.reply.capacity() + self.own_messages.capacity() + self.sending_bytes;
+        self.input.capacity() + output
     }
 
     /// Bytes that wait to be sent, taken by the runtime or not.
     pub fn unsent_bytes(&self) -> usize {
-        self.reply.len() + self.own_messages.len() + self.sending_bytes
+        self.earlier.bytes() + self.reply.len() + self.own_messages.len() + self.sending_bytes
+    }
+
+    /// Whether there is something for the runtime to take.
+    #[inline]
+    pub fn has_output(&self) -> bool {
+        !self.reply.is_empty() || self.earlier.bytes() > 0
+    }
+
+    /// Takes what is to be sent next; the room for more replies is `fresh`.
+    pub fn take_output(&mut self, fresh: impl FnOnce() -> Vec<u8>) -> Chunk {
+        let earlier = self.earlier.pop();
+        earlier.unwrap_or_else(|| Chunk::Own(self.reply.replace(fresh())))
+    }
+
+    /// Forgets what the runtime has not taken.
+    pub fn drop_output(&mut self) {
+        self.earlier = Earlier::default();
+        self.reply.replace(Vec::new());
+        self.own_messages.replace(Vec::new());
     }
 
     /// Whether so much is unsent that no further request starts.
@@ -326,7 +366,7 @@ impl Connection {
 
     /// Whether there are replies to send of which the runtime has not been told.
     pub fn wants_flush(&self) -> bool {
-        !self.reply.is_empty() && !self.flush_announced && !self.keeps_replies()
+        self.has_output() && !self.flush_announced && !self.keeps_replies()
     }
 
     /// Whether replies written now should wait for more that will come at once.
@@ -335,6 +375,6 @@ impl Connection {
             self.flow,
             Flow::Flight { .. } | Flow::Group | Flow::Transaction(_) | Flow::Gathering(_) | Flow::Moving
         );
-        more_comes && self.reply.len() < KEPT_REPLY_BYTES_MAX
+        more_comes && self.earlier.bytes() + self.reply.len() < KEPT_REPLY_BYTES_MAX
     }
 }

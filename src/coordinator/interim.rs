@@ -149,7 +149,7 @@ impl Interim {
         let Node { events, resumable, .. } = &mut *node;
         // What the node has announced already is heard only after the script.
         self.connections.each(|id, conn| {
-            if !conn.reply.is_empty() {
+            if conn.has_output() {
                 events.push_back(Event::Flush(id));
             }
             if conn.input_bytes() > 0 {

@@ -183,7 +183,7 @@ impl Node {
         for publication in &publications {
             tell_missed(&joiner, from, publication, |pattern| {
                 let mut encoded = Encoded::new(message(publication, pattern));
-                self.push(conn, None, |resp| encoded.bytes(resp));
+                self.push(conn, None, |resp| encoded.told(resp));
             });
         }
         if joiner.left.is_empty() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Flow, Gather, Purpose};
 use super::node::Node;
+use super::output::Told;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::{Arg, ArgKind, Args, Command, Flags, Topic};
 use crate::protocol::words::quote;
@@ -62,7 +63,7 @@ impl Node {
 
     pub(super) fn feed_monitors(&mut self, line: &[u8]) {
         for id in self.listeners.monitors.clone() {
-            self.push(id, None, |_| line);
+            self.push(id, None, |_| Told::Copied(line));
         }
     }
 }

@@ -17,6 +17,7 @@ use super::inscribing::Inscribing;
 use super::interim::{Interim, Runtime, StandIn};
 use super::joiners::Joiners;
 use super::members::Members;
+use super::output::Chunk;
 use super::pubsub::Listeners;
 use super::recent::Recent;
 use super::roamers::Roamers;
@@ -464,27 +465,34 @@ impl Node {
         served.or_else(|| self.events.pop_front())
     }
 
-    /// The bytes to send on a connection, all of them; `None` when there are none. Call only when no earlier buffer is being sent.
-    pub fn output(&mut self, id: ConnId) -> Option<Vec<u8>> {
-        let spare_buffers = &mut self.spare_buffers;
-        let bytes = self.connections.look(id, |conn| {
+    /// The bytes to send next on a connection; `None` when there are none. If there are more, that is announced. Call only when nothing earlier is
+    /// being sent.
+    pub fn output(&mut self, id: ConnId) -> Option<Chunk> {
+        let (spare_buffers, events) = (&mut self.spare_buffers, &mut self.events);
+        let chunk = self.connections.look(id, |conn| {
             conn.flush_announced = false;
             // More follows at once when the connection went on after it was announced.
-            if conn.reply.is_empty() || conn.keeps_replies() {
+            if !conn.has_output() || conn.keeps_replies() {
                 return None;
             }
-            let bytes = conn.reply.replace(spare_buffers.take());
-            conn.sending_bytes = bytes.len();
-            conn.session.sent_bytes += bytes.len() as u64;
-            Some(bytes)
+            let chunk = conn.take_output(|| spare_buffers.take());
+            conn.sending_bytes = chunk.len();
+            conn.session.sent_bytes += chunk.len() as u64;
+            if conn.wants_flush() {
+                conn.flush_announced = true;
+                events.push_back(Event::Flush(id));
+            }
+            Some(chunk)
         })??;
-        self.counters.sent_bytes += bytes.len() as u64;
-        Some(bytes)
+        self.counters.sent_bytes += chunk.len() as u64;
+        Some(chunk)
     }
 
-    /// A buffer from [`Node::output`] whose bytes have all been sent, for reuse.
-    pub fn sent(&mut self, id: ConnId, buffer: Vec<u8>) {
-        self.spare_buffers.keep(buffer);
+    /// All bytes of what [`Node::output`] has answered have been sent: a buffer is for reuse.
+    pub fn sent(&mut self, id: ConnId, chunk: Chunk) {
+        if let Chunk::Own(buffer) = chunk {
+            self.spare_buffers.keep(buffer);
+        }
         let spare_buffers = &mut self.spare_buffers;
         let goes_on = self.connections.look(id, |conn| {
             conn.sending_bytes = 0;

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::connection::Connection;
 use super::node::Node;
+use super::output::{SHARED_BYTES_MIN, Told};
 use crate::base::id::{ConnId, DbIndex, ShardId};
 use crate::base::patterns::Patterns;
 use crate::command::{Announcement, Publication, Topic};
@@ -68,33 +69,47 @@ impl Listeners {
 /// A connection that is taken out of its place while its command runs.
 pub(super) type Current<'c> = (ConnId, &'c mut Connection);
 
+/// A message as bytes.
+enum Written {
+    Small(Vec<u8>),
+    Large(Arc<Vec<u8>>),
+}
+
 /// A message as bytes, written once for each protocol that somebody wants it in.
 pub(super) struct Encoded<F> {
     write: F,
-    resp2: Vec<u8>,
-    resp3: Vec<u8>,
+    resp2: Option<Written>,
+    resp3: Option<Written>,
 }
 
 impl<F: Fn(&mut Reply)> Encoded<F> {
     pub(super) fn new(write: F) -> Self {
         Encoded {
             write,
-            resp2: Vec::new(),
-            resp3: Vec::new(),
+            resp2: None,
+            resp3: None,
         }
     }
 
-    pub(super) fn bytes(&mut self, resp: Resp) -> &[u8] {
-        let bytes = match resp {
+    pub(super) fn told(&mut self, resp: Resp) -> Told<'_> {
+        let written = match resp {
             Resp::V2 => &mut self.resp2,
             Resp::V3 => &mut self.resp3,
         };
-        if bytes.is_empty() {
-            let mut reply = Reply::new(std::mem::take(bytes), resp);
+        let written = written.get_or_insert_with(|| {
+            let mut reply = Reply::new(Vec::new(), resp);
             (self.write)(&mut reply);
-            *bytes = reply.into_bytes();
+            let bytes = reply.into_bytes();
+            if bytes.len() < SHARED_BYTES_MIN {
+                Written::Small(bytes)
+            } else {
+                Written::Large(Arc::new(bytes))
+            }
+        });
+        match written {
+            Written::Small(bytes) => Told::Copied(bytes),
+            Written::Large(bytes) => Told::Shared(bytes),
         }
-        bytes
     }
 }
 
@@ -247,7 +262,7 @@ impl Node {
             .collect();
         for (conn, pattern) in joiners {
             let mut encoded = Encoded::new(message(publication, pattern.as_deref()));
-            self.push(conn, current.as_deref_mut(), |resp| encoded.bytes(resp));
+            self.push(conn, current.as_deref_mut(), |resp| encoded.told(resp));
         }
     }
 
@@ -258,24 +273,22 @@ impl Node {
         mut encoded: Encoded<impl Fn(&mut Reply)>,
     ) {
         for &id in conns {
-            self.push(id, current.as_deref_mut(), |resp| encoded.bytes(resp));
+            self.push(id, current.as_deref_mut(), |resp| encoded.told(resp));
         }
     }
 
     /// Adds a message to what is to be sent to a connection, behind the reply to the command that it has under way.
-    pub(super) fn push<'b>(
+    pub(super) fn push<'t>(
         &mut self,
         id: ConnId,
         current: Option<&mut Current<'_>>,
-        bytes: impl FnOnce(Resp) -> &'b [u8],
+        told: impl FnOnce(Resp) -> Told<'t>,
     ) {
         if let Some((_, conn)) = current.filter(|(at, ..)| *at == id) {
-            let resp = conn.session.resp;
-            return conn.add_message(true, |reply| reply.raw(bytes(resp)));
+            return conn.add_told(true, told(conn.session.resp));
         }
         let Some(mut conn) = self.take_conn(id) else { return };
-        let resp = conn.session.resp;
-        conn.add_message(false, |reply| reply.raw(bytes(resp)));
+        conn.add_told(false, told(conn.session.resp));
         self.put_conn(id, conn);
     }
 }

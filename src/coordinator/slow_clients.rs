@@ -38,7 +38,7 @@ impl Node {
 
     fn cut_off(&mut self, id: ConnId, conn: &mut Connection) {
         if std::mem::replace(&mut conn.is_cut_off, true) {
-            conn.reply.replace(Vec::new());
+            conn.drop_output();
             return;
         }
         log::warn!(
@@ -54,8 +54,7 @@ impl Node {
     pub(super) fn close_at_once(&mut self, id: ConnId, conn: &mut Connection) {
         conn.is_cut_off = true;
         self.stop_blocking(id, conn);
-        conn.reply.replace(Vec::new());
-        conn.own_messages.replace(Vec::new());
+        conn.drop_output();
         conn.session.closing = true;
         conn.flow = Flow::Closing;
         self.events.push_back(Event::Abort(id));

@@ -32,10 +32,12 @@ pub fn node() -> Node {
 /// What a connection is sent.
 pub fn sent(node: &mut Node, conn: ConnId) -> String {
     while node.next_event().is_some() {}
-    let bytes = node.output(conn).unwrap_or_default();
-    let text = String::from_utf8(bytes.clone()).expect("the replies are text");
-    node.sent(conn, bytes);
-    text
+    let mut bytes = Vec::new();
+    while let Some(chunk) = node.output(conn) {
+        bytes.extend_from_slice(&chunk);
+        node.sent(conn, chunk);
+    }
+    String::from_utf8(bytes).expect("the replies are text")
 }
 
 /// Carries what nodes have for each other, until there is nothing.

@@ -8,7 +8,7 @@ use slab::Slab;
 
 use super::token::{GENERATION_MAX, Op, Token};
 use crate::base::id::ShardId;
-use crate::coordinator::ConnId;
+use crate::coordinator::{Chunk, ConnId};
 
 /// What the kernel does about incoming bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Connection {
     /// Life.
     pub phase: Phase,
     /// What is being sent.
-    pub buffer: Vec<u8>,
+    pub chunk: Chunk,
     /// How much of it has gone.
     pub sent: usize,
     /// How much of it had gone when the end was last found to linger; none yet: `usize::MAX`.
@@ -94,7 +94,7 @@ impl Connections {
             sending: false,
             more_output: false,
             phase: Phase::Open,
-            buffer: Vec::new(),
+            chunk: Chunk::default(),
             sent: 0,
             sent_before: usize::MAX,
         });

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::base::id::ShardId;
 use crate::base::time::Now;
-use crate::coordinator::{ConnId, Event, Lane, Moved, Node, Peer, Runtime};
+use crate::coordinator::{Chunk, ConnId, Event, Lane, Moved, Node, Peer, Runtime};
 use crate::shard::emission::{Inscribed, Inscription};
 use crate::shard::log::Commit;
 use crate::shard::message::Batch;
@@ -68,10 +68,10 @@ pub trait Machine: Sized + 'static {
     fn next_deadline_us(&self) -> Option<u64>;
     /// What the loop must do now.
     fn next_event(&mut self) -> Option<Event>;
-    /// The bytes to send on a connection.
-    fn output(&mut self, conn: ConnId) -> Option<Vec<u8>>;
-    /// A buffer whose bytes have all been sent.
-    fn sent(&mut self, conn: ConnId, buffer: Vec<u8>);
+    /// The bytes to send next on a connection.
+    fn output(&mut self, conn: ConnId) -> Option<Chunk>;
+    /// All bytes of an output have been sent.
+    fn sent(&mut self, conn: ConnId, chunk: Chunk);
     /// What this pass has for `to`.
     fn take_batch(&mut self, to: ShardId, lane: Lane) -> Option<Batch>;
     /// A batch for which the lane had no room.
@@ -181,12 +181,12 @@ impl Machine for Node {
         Node::next_event(self)
     }
 
-    fn output(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+    fn output(&mut self, conn: ConnId) -> Option<Chunk> {
         Node::output(self, conn)
     }
 
-    fn sent(&mut self, conn: ConnId, buffer: Vec<u8>) {
-        Node::sent(self, conn, buffer);
+    fn sent(&mut self, conn: ConnId, chunk: Chunk) {
+        Node::sent(self, conn, chunk);
     }
 
     fn take_batch(&mut self, to: ShardId, lane: Lane) -> Option<Batch> {

@@ -446,7 +446,7 @@ impl<M: Machine> Drop for Worker<M> {
         std::mem::forget(std::mem::take(&mut self.bell_count));
         std::mem::forget(self.journal.take());
         for conn in self.connections.ids() {
-            std::mem::forget(std::mem::take(&mut self.connections.remove(conn).buffer));
+            std::mem::forget(std::mem::take(&mut self.connections.remove(conn).chunk));
             self.mesh.connections().fetch_sub(1, Ordering::Relaxed);
         }
     }

@@ -179,3 +179,33 @@ fn who_unsubscribes_is_told_first_what_was_published_before() {
         assert_eq!(missed, 0, "messages missed with {shards} shards");
     }
 }
+
+#[test]
+fn a_large_message_takes_memory_once_however_many_do_not_read_it() {
+    const LISTENERS: usize = 64;
+    const MESSAGE_BYTES: usize = 8 << 20;
+    for shards in ["1", "2"] {
+        let limit = ["--client-output-buffer-limit", "pubsub", "0", "0", "0"];
+        let server = Server::start(&[&["--shards", shards], &limit[..]].concat());
+        let mut listeners: Vec<_> = (0..LISTENERS).map(|_| server.connect()).collect();
+        for listener in &mut listeners {
+            listener.send("SUBSCRIBE large\r\n");
+            while listener.line() != ":1" {}
+        }
+        let mut publisher = server.connect();
+        let head = format!("*3\r\n$7\r\nPUBLISH\r\n$5\r\nlarge\r\n${MESSAGE_BYTES}\r\n");
+        let payload = "x".repeat(MESSAGE_BYTES);
+        assert_eq!(publisher.ask(&format!("{head}{payload}")), format!(":{LISTENERS}"));
+        assert_eq!(publisher.ask("PUBLISH large last"), format!(":{LISTENERS}"));
+        let bytes = server.memory_bytes();
+        assert!(
+            bytes < (LISTENERS * MESSAGE_BYTES / 3) as u64,
+            "{bytes} bytes with {shards} shards"
+        );
+        for listener in &mut listeners {
+            let lines: Vec<String> =
+                std::iter::from_fn(|| Some(listener.line()).filter(|line| line != "last")).collect();
+            assert!(lines.contains(&payload), "with {shards} shards");
+        }
+    }
+}

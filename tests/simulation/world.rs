@@ -8,7 +8,7 @@ use corelane::base::id::{ConnId, ShardId};
 use corelane::base::rng::Rng;
 use corelane::base::time::Now;
 use corelane::config::Config;
-use corelane::coordinator::{Event, Lane, Moved, Node, NodeSetup, Peer, Pipelines, Shared};
+use corelane::coordinator::{Chunk, Event, Lane, Moved, Node, NodeSetup, Peer, Pipelines, Shared};
 use corelane::shard::message::{Batch, Claim, Message};
 
 use crate::reply::{self, Value};
@@ -48,7 +48,7 @@ pub struct Client {
     incoming: Vec<u8>,
     /// Replies that have arrived, in order.
     pub replies: VecDeque<Value>,
-    sending: Option<Vec<u8>>,
+    sending: Option<Chunk>,
     flush_wanted: bool,
     moving: Option<(usize, Box<Moved>)>,
     move_wanted: Option<usize>,

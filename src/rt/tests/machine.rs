@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::base::id::{ConnId, ShardId};
 use crate::base::time::Now;
-use crate::coordinator::{Event, Lane, Peer};
+use crate::coordinator::{Chunk, Event, Lane, Peer};
 use crate::rt::Machine;
 use crate::shard::message::Batch;
 
@@ -221,12 +221,12 @@ impl Machine for Lines {
         self.events.pop_front()
     }
 
-    fn output(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+    fn output(&mut self, conn: ConnId) -> Option<Chunk> {
         let output = std::mem::take(&mut self.sessions.get_mut(&conn.0)?.output);
-        (!output.is_empty()).then_some(output)
+        (!output.is_empty()).then_some(Chunk::Own(output))
     }
 
-    fn sent(&mut self, conn: ConnId, _buffer: Vec<u8>) {
+    fn sent(&mut self, conn: ConnId, _chunk: Chunk) {
         assert!(self.sessions.contains_key(&conn.0), "only open connections send");
     }
 

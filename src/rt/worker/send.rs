@@ -1,4 +1,4 @@
-//! Bytes to clients: at most one send under way for each connection, all that a pass has for it in one.
+//! Bytes to clients: at most one send under way for each connection, all that a pass has for it in one, but for large messages that others get too.
 //!
 //! Owns the buffers on their way. Sends that report failure only, and so need no completion, were tried: they saved nothing
 //! that could be measured, and each connection that waits for its last send had to be looked after.
@@ -32,14 +32,14 @@ impl<M: Machine> Worker<M> {
             connection.more_output = true;
             return Ok(());
         }
-        let Some(buffer) = self.machine.output(conn) else {
+        let Some(chunk) = self.machine.output(conn) else {
             return Ok(());
         };
-        if buffer.is_empty() {
-            self.machine.sent(conn, buffer);
+        if chunk.is_empty() {
+            self.machine.sent(conn, chunk);
             return Ok(());
         }
-        connection.buffer = buffer;
+        connection.chunk = chunk;
         connection.sent = 0;
         connection.sending = true;
         self.send_rest(conn)
@@ -50,13 +50,13 @@ impl<M: Machine> Worker<M> {
         let Some(connection) = self.connections.get(conn) else {
             return Ok(());
         };
-        let rest = &connection.buffer[connection.sent..];
+        let rest = &connection.chunk[connection.sent..];
         let length = rest.len().min(SEND_BYTES_MAX) as u32;
         let entry = opcode::Send::new(Fd(connection.socket.as_raw_fd()), rest.as_ptr(), length)
             .flags(libc::MSG_NOSIGNAL)
             .build()
             .user_data(token(Op::Send, conn, connection).encode());
-        // SAFETY: `buffer` is not touched while `sending` is set, which ends with the completion. A connection is not
+        // SAFETY: `chunk` is not touched while `sending` is set, which ends with the completion. A connection is not
         // dropped before it is quiet, and the buffers of a loop that ends before are leaked.
         unsafe { self.ring.push(&entry) }
     }
@@ -83,24 +83,24 @@ impl<M: Machine> Worker<M> {
                 return self.break_off(conn);
             }
         }
-        if connection.sent < connection.buffer.len() {
+        if connection.sent < connection.chunk.len() {
             return self.send_rest(conn);
         }
         self.send_done(conn)
     }
 
-    /// All bytes of the buffer have gone.
+    /// All bytes of the chunk have gone.
     fn send_done(&mut self, conn: ConnId) -> io::Result<()> {
         let Some(connection) = self.connections.get(conn) else {
             return Ok(());
         };
         connection.sending = false;
-        let buffer = std::mem::take(&mut connection.buffer);
+        let chunk = std::mem::take(&mut connection.chunk);
         let more = std::mem::take(&mut connection.more_output);
         if connection.phase != Phase::Open {
             self.unsettled.push(conn);
         }
-        self.call(|machine| machine.sent(conn, buffer));
+        self.call(|machine| machine.sent(conn, chunk));
         if more { self.flush(conn) } else { Ok(()) }
     }
 }
