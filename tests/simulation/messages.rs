@@ -9,6 +9,8 @@ use crate::model::Op;
 use crate::reply::Value;
 use crate::world::{Fault, World};
 
+/// What a message takes that is not copied for each, bytes.
+const LARGE_BYTES: usize = 16 << 10;
 const CHANNELS: [&str; 2] = ["ca", "cb"];
 /// What may be subscribed to: the verb's beginning, and the name.
 const NAMES: [(&str, &str); 5] = [("", "ca"), ("", "cb"), ("P", "c*"), ("P", "ca"), ("S", "ca")];
@@ -126,6 +128,9 @@ impl Play {
         let channel = CHANNELS[self.rng.below(2) as usize];
         let sharded = self.rng.chance(1, 4);
         let verb = if sharded { "SPUBLISH" } else { "PUBLISH" };
+        // A large one is shared by those who are sent it.
+        let digits = if self.rng.chance(1, 24) { LARGE_BYTES } else { 1 };
+        let payload = format!("{number:0digits$}");
         self.messages.push(Message {
             by: at,
             channel,
@@ -135,10 +140,11 @@ impl Play {
         });
         if self.scripts && self.rng.chance(1, 2) {
             let key = self.rng.below(8);
-            let script = format!("EVAL return(redis.call(ARGV[1],ARGV[2],ARGV[3])) 1 k{key} {verb} {channel} {number}");
+            let script =
+                format!("EVAL return(redis.call(ARGV[1],ARGV[2],ARGV[3])) 1 k{key} {verb} {channel} {payload}");
             self.send(at, &script);
         } else {
-            self.send(at, &format!("{verb} {channel} {number}"));
+            self.send(at, &format!("{verb} {channel} {payload}"));
         }
         self.actors[at].unanswered.push_back(Some(number));
     }
