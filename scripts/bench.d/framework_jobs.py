@@ -1,12 +1,15 @@
-"""Jobs of Celery and RQ that do nothing: `framework_jobs.py celery|rq URL JOBS` prints the seconds that they took.
+"""Jobs that do nothing, of frameworks of Python and of Sidekiq: `framework_jobs.py FRAMEWORK URL JOBS` prints the seconds that they took.
 
 With Celery the time is from the first task sent to the last result received, with a worker of one process; with RQ from the first
-job begun to the last one ended, by RQ's worker that does not fork.
+job begun to the last one ended, by RQ's worker that does not fork; with the others from the first job run to the last, all having been sent
+before (`framework_apps.py`).
 """
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -63,9 +66,38 @@ def nothing_of_module():
     return "framework_jobs.nothing"
 
 
-if "JOBS_URL" in os.environ:
+def others(kind, url, jobs):
+    """Sends the jobs, starts a worker, and waits until it has told how long it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = os.path.join(folder, "result")
+        os.environ.update(JOBS_KIND=kind, JOBS_URL=url, JOBS=str(jobs), JOBS_RESULT=result, PYTHONPATH=HERE)
+        if kind == "sidekiq":
+            program = os.path.join(HERE, "framework_jobs.rb")
+            subprocess.run(["ruby", program], check=True)
+            worker = ["sidekiq", "-r", program, "-c", "8", "-e", "production"]
+        else:
+            import framework_apps
+
+            framework_apps.send()
+            name, *words = framework_apps.WORKERS[kind]
+            worker = [os.path.join(os.path.dirname(sys.executable), name), *words]
+        working = subprocess.Popen(worker, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            while not os.path.exists(result):
+                if working.poll() is not None:
+                    raise SystemExit(f"{worker} ended with {working.returncode}")
+                time.sleep(0.02)
+            with open(result, encoding="ascii") as file:
+                return float(file.read())
+        finally:
+            os.killpg(working.pid, signal.SIGKILL)
+            working.wait()
+
+
+if os.environ.get("JOBS_URL") and "JOBS_KIND" not in os.environ:
     app = celery_app(os.environ["JOBS_URL"])
 
 if __name__ == "__main__":
     kind, address, count = sys.argv[1:]
-    print({"celery": celery, "rq": rq}[kind](address, int(count)))
+    own = {"celery": celery, "rq": rq}.get(kind)
+    print(own(address, int(count)) if own else others(kind, address, int(count)))

@@ -14,7 +14,11 @@ import servers
 from lua import cpu_seconds
 from table import print_table, spread, verdict
 
-JOBS = {"bullmq": 32000, "celery": 1000, "rq": 600}
+JOBS = {
+    "bullmq": 32000, "celery": 1000, "rq": 600, "bull": 16000, "bee-queue": 32000, "arq": 1200, "dramatiq": 2000, "huey": 4000, "saq": 2000,
+    "sidekiq": 4000, "taskiq": 2000,
+}
+NODE = ("bullmq", "bull", "bee-queue")
 CPU_RATIO_MAX = {("bullmq", "corelane"): 0.75}
 CPU_RATIO_OF_TWO_SHARDS_MAX = {"bullmq": 1.1}
 RATE_RATIO_MIN = {"celery": 1.0, "rq": 1.0}
@@ -26,9 +30,9 @@ def environment_of(framework):
     script = lambda *words: subprocess.run(
         [servers.ROOT / "scripts" / words[0], *words[1:]], check=True, capture_output=True, text=True).stdout.strip()
     here = servers.ROOT / "scripts/bench.d"
-    if framework == "bullmq":
+    if framework in NODE:
         packages = script("node-env", "node", folder / "node")
-        return ["env", f"NODE_PATH={packages}", "node", here / "framework_jobs.js"]
+        return ["env", f"NODE_PATH={packages}", "node", here / "framework_jobs.js", framework]
     return [script("python-env", "frameworks", folder / "requirements.txt"), here / "framework_jobs.py", framework]
 
 
@@ -36,7 +40,7 @@ def measure_one(server, options, framework):
     """Runs the jobs on an empty server."""
     server.ask("FLUSHALL")
     jobs = max(400, int(JOBS[framework] * options.scale) // 400 * 400)
-    where = server.port if framework == "bullmq" else f"redis://127.0.0.1:{server.port}/0"
+    where = server.port if framework in NODE else f"redis://127.0.0.1:{server.port}/0"
     command = ["taskset", "-c", options.client_core, *environment_of(framework), where, jobs]
     before = cpu_seconds(server.pid)
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
@@ -68,4 +72,4 @@ def frameworks(options):
             rates = [result["jobs_per_second"] for result in own]
             rows.append([framework, kind.name, spread(compare.costs(own), 0), spread(cpu), limit, spread(rates, 0), spread(rate), rate_limit])
     head = ["framework", "server", "server CPU us/job", "/ valkey's", "limit", "jobs/s", "/ valkey's", "limit"]
-    print_table("Jobs that do nothing, four queues (Celery: one)", head, rows)
+    print_table("Jobs that do nothing; of BullMQ, Bull, Bee-Queue and RQ over four queues", head, rows)
