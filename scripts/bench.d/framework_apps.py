@@ -1,7 +1,7 @@
 """Applications of queue frameworks whose jobs do nothing, for their workers and for `framework_jobs.py`, which sends the jobs.
 
 The environment tells the framework (JOBS_KIND), the server (JOBS_URL), how many jobs there are (JOBS), and into which file the worker writes how
-many seconds it took from the first to the last of them (JOBS_RESULT). A worker is one process.
+many seconds it took from the first to the last of them (JOBS_RESULT), if it is to count them. A worker is one process.
 """
 
 import asyncio
@@ -41,7 +41,19 @@ def note_one():
             os.rename(f"{result}.part", result)
 
 
-if KIND == "dramatiq":
+def echo(number):
+    """A job of those frameworks whose results are read."""
+    return number
+
+
+if KIND == "celery":
+    from celery import Celery
+
+    app = Celery("framework_apps", broker=URL, backend=URL)
+    app.conf.broker_connection_retry_on_startup = True
+    app.task(name="echo")(echo)
+
+elif KIND == "dramatiq":
     import dramatiq
     from dramatiq.brokers.redis import RedisBroker
 

@@ -15,29 +15,16 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def nothing(number):
-    return number
+def celery(_url, jobs):
+    from framework_apps import app
 
-
-def celery_app(url):
-    """The application, for the worker as for the client."""
-    from celery import Celery
-
-    app = Celery("framework_jobs", broker=url, backend=url)
-    app.conf.broker_connection_retry_on_startup = True
-    app.task(name="nothing")(nothing)
-    return app
-
-
-def celery(url, jobs):
-    app = celery_app(url)
-    command = [sys.executable, "-m", "celery", "-A", "framework_jobs:app", "worker", "--concurrency", "1", "--loglevel", "ERROR"]
-    worker = subprocess.Popen(command, cwd=HERE, env={**os.environ, "JOBS_URL": url}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "celery", "-A", "framework_apps:app", "worker", "--concurrency", "1", "--loglevel", "ERROR"]
+    worker = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while not app.control.ping(timeout=1):
             time.sleep(0.1)
         begun = time.monotonic()
-        sent = [app.send_task("nothing", (number,)) for number in range(jobs)]
+        sent = [app.send_task("echo", (number,)) for number in range(jobs)]
         for number, result in enumerate(sent):
             assert result.get(timeout=600) == number
         return time.monotonic() - begun
@@ -52,52 +39,50 @@ def rq(url, jobs):
 
     connection = redis.Redis.from_url(url)
     queues = [Queue(f"bench{number}", connection=connection) for number in range(4)]
-    sent = [queues[number % 4].enqueue(nothing_of_module(), number) for number in range(jobs)]
+    sent = [queues[number % 4].enqueue("framework_apps.echo", number) for number in range(jobs)]
     command = [os.path.join(os.path.dirname(sys.executable), "rq"), "worker", "--burst", "--quiet", "--worker-class", "rq.SimpleWorker", "--url", url]
-    subprocess.run([*command, *[queue.name for queue in queues]], cwd=HERE, check=True, env={**os.environ, "PYTHONPATH": HERE})
+    subprocess.run([*command, *[queue.name for queue in queues]], cwd=HERE, check=True)
     for job in sent:
         job.refresh()
         assert job.return_value() == job.args[0]
     return (max(job.ended_at for job in sent) - min(job.started_at for job in sent)).total_seconds()
 
 
-def nothing_of_module():
-    """The job by its name, since a worker imports it."""
-    return "framework_jobs.nothing"
+def sidekiq(_url, _jobs):
+    program = os.path.join(HERE, "framework_jobs.rb")
+    subprocess.run(["ruby", program], check=True)
+    return counted(["sidekiq", "-r", program, "-c", "8", "-e", "production"])
 
 
-def others(kind, url, jobs):
-    """Sends the jobs, starts a worker, and waits until it has told how long it took."""
+def others(_url, _jobs):
+    import framework_apps
+
+    framework_apps.send()
+    program, *words = framework_apps.WORKERS[framework_apps.KIND]
+    return counted([os.path.join(os.path.dirname(sys.executable), program), *words])
+
+
+def counted(command):
+    """Starts a worker, and waits until it has told how long its jobs took."""
     with tempfile.TemporaryDirectory() as folder:
         result = os.path.join(folder, "result")
-        os.environ.update(JOBS_KIND=kind, JOBS_URL=url, JOBS=str(jobs), JOBS_RESULT=result, PYTHONPATH=HERE)
-        if kind == "sidekiq":
-            program = os.path.join(HERE, "framework_jobs.rb")
-            subprocess.run(["ruby", program], check=True)
-            worker = ["sidekiq", "-r", program, "-c", "8", "-e", "production"]
-        else:
-            import framework_apps
-
-            framework_apps.send()
-            name, *words = framework_apps.WORKERS[kind]
-            worker = [os.path.join(os.path.dirname(sys.executable), name), *words]
-        working = subprocess.Popen(worker, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        worker = subprocess.Popen(command, cwd=HERE, env={**os.environ, "JOBS_RESULT": result}, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             while not os.path.exists(result):
-                if working.poll() is not None:
-                    raise SystemExit(f"{worker} ended with {working.returncode}")
+                if worker.poll() is not None:
+                    raise SystemExit(f"{command} ended with {worker.returncode}")
                 time.sleep(0.02)
             with open(result, encoding="ascii") as file:
                 return float(file.read())
         finally:
-            os.killpg(working.pid, signal.SIGKILL)
-            working.wait()
+            # A worker that has ended has left no group.
+            if worker.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
 
-
-if os.environ.get("JOBS_URL") and "JOBS_KIND" not in os.environ:
-    app = celery_app(os.environ["JOBS_URL"])
 
 if __name__ == "__main__":
     kind, address, count = sys.argv[1:]
-    own = {"celery": celery, "rq": rq}.get(kind)
-    print(own(address, int(count)) if own else others(kind, address, int(count)))
+    os.environ.update(JOBS_KIND=kind, JOBS_URL=address, JOBS=count, PYTHONPATH=HERE)
+    print({"celery": celery, "rq": rq, "sidekiq": sidekiq}.get(kind, others)(address, int(count)))

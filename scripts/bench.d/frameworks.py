@@ -6,7 +6,9 @@ Server and clients are pinned apart, two shards share the server's core. Valkey 
 between the two is no difference between servers.
 """
 
+import shutil
 import subprocess
+import sys
 from statistics import median
 
 import compare
@@ -56,6 +58,9 @@ def frameworks(options):
     again.name = "valkey again"
     kinds = [servers.valkey(), again, servers.corelane(1), servers.corelane(2, "corelane, 2 shards")]
     tests = [options.filter] if options.filter else list(JOBS)
+    if "sidekiq" in tests and not shutil.which("sidekiq"):
+        print("sidekiq is not installed (Debian's ruby-sidekiq), and is left out", file=sys.stderr)
+        tests.remove("sidekiq")
     results = compare.alternate(options, [(kind, options.server_core) for kind in kinds], tests, measure_one)
     rows = []
     for framework in tests:

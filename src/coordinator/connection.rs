@@ -10,7 +10,7 @@ use crate::shard::message::{Asker, Claim, Origin};
 
 use super::dispatch::UNSENT_BYTES_MAX;
 use super::movement::Favourite;
-use super::output::{Chunk, Earlier, Told};
+use super::output::{Chunk, Earlier};
 
 /// What a connection is waiting for, which decides which of its commands may start.
 pub enum Flow {
@@ -249,16 +249,16 @@ impl Connection {
         }
     }
 
-    /// As [`Connection::add_message`], of a message that others are told too.
-    pub fn add_told(&mut self, is_current: bool, told: Told<'_>) {
-        match told {
-            Told::Shared(message) if !self.is_to_follow(is_current) => {
+    /// As [`Connection::add_message`], of a message that others are sent too.
+    pub fn add_chunk(&mut self, is_current: bool, message: &Chunk) {
+        match message {
+            Chunk::Shared(message) if !self.is_to_follow(is_current) => {
                 if !self.reply.is_empty() {
                     self.earlier.push(Chunk::Own(self.reply.replace(Vec::new())));
                 }
                 self.earlier.push(Chunk::Shared(message.clone()));
             }
-            told => self.add_message(is_current, |reply| reply.raw(&told)),
+            _ => self.add_message(is_current, |reply| reply.raw(message)),
         }
     }
 

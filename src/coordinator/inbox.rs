@@ -21,9 +21,9 @@ impl Node {
             // After what they asked of this shard before: a client must not wait twice because it has not left yet.
             // One that is to go on only behind what this core says to itself meanwhile comes again in the next turn.
             for _ in 0..self.resumable.len() {
-                let id = self.resumable.pop_front();
+                let Some(id) = self.resumable.pop_front() else { break };
                 busy = true;
-                id.into_iter().for_each(|id| self.resume(id));
+                self.resume(id);
             }
             while self.run_keyless() {
                 busy = true;

@@ -183,7 +183,7 @@ impl Node {
         for publication in &publications {
             tell_missed(&joiner, from, publication, |pattern| {
                 let mut encoded = Encoded::new(message(publication, pattern));
-                self.push(conn, None, |resp| encoded.told(resp));
+                self.push(conn, None, |resp| encoded.chunk(resp));
             });
         }
         if joiner.left.is_empty() {

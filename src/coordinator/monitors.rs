@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Flow, Gather, Purpose};
 use super::node::Node;
-use super::output::Told;
+use super::output::Chunk;
 use crate::base::id::{ConnId, ShardId};
 use crate::command::{Arg, ArgKind, Args, Command, Flags, Topic};
 use crate::protocol::words::quote;
@@ -62,8 +62,9 @@ impl Node {
     }
 
     pub(super) fn feed_monitors(&mut self, line: &[u8]) {
+        let line = Chunk::for_several(line.to_vec());
         for id in self.listeners.monitors.clone() {
-            self.push(id, None, |_| Told::Copied(line));
+            self.push(id, None, |_| &line);
         }
     }
 }

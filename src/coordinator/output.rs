@@ -7,15 +7,26 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// From this size on a message is shared, in bytes: a smaller one is copied, which takes less than a send of its own.
-pub(super) const SHARED_BYTES_MIN: usize = 16 << 10;
+const SHARED_BYTES_MIN: usize = 16 << 10;
 
 /// Bytes to send in one go.
 #[derive(Debug)]
 pub enum Chunk {
-    /// Nobody else is sent them.
+    /// Of one connection, or a message of which each gets a copy.
     Own(Vec<u8>),
     /// A message that others are sent too.
     Shared(Arc<Vec<u8>>),
+}
+
+impl Chunk {
+    /// A message that several connections are to be sent: each a copy, or all the same bytes.
+    pub(super) fn for_several(message: Vec<u8>) -> Self {
+        if message.len() < SHARED_BYTES_MIN {
+            Chunk::Own(message)
+        } else {
+            Chunk::Shared(Arc::new(message))
+        }
+    }
 }
 
 impl Default for Chunk {
@@ -31,26 +42,6 @@ impl Deref for Chunk {
         match self {
             Chunk::Own(bytes) => bytes,
             Chunk::Shared(bytes) => bytes,
-        }
-    }
-}
-
-/// A message for one of those whom it is for.
-#[derive(Clone, Copy)]
-pub(super) enum Told<'t> {
-    /// It is small.
-    Copied(&'t [u8]),
-    /// It is large.
-    Shared(&'t Arc<Vec<u8>>),
-}
-
-impl Deref for Told<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Told::Copied(bytes) => bytes,
-            Told::Shared(bytes) => bytes,
         }
     }
 }

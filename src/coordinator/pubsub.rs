@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::connection::Connection;
 use super::node::Node;
-use super::output::{SHARED_BYTES_MIN, Told};
+use super::output::Chunk;
 use crate::base::id::{ConnId, DbIndex, ShardId};
 use crate::base::patterns::Patterns;
 use crate::command::{Announcement, Publication, Topic};
@@ -69,17 +69,11 @@ impl Listeners {
 /// A connection that is taken out of its place while its command runs.
 pub(super) type Current<'c> = (ConnId, &'c mut Connection);
 
-/// A message as bytes.
-enum Written {
-    Small(Vec<u8>),
-    Large(Arc<Vec<u8>>),
-}
-
 /// A message as bytes, written once for each protocol that somebody wants it in.
 pub(super) struct Encoded<F> {
     write: F,
-    resp2: Option<Written>,
-    resp3: Option<Written>,
+    resp2: Option<Chunk>,
+    resp3: Option<Chunk>,
 }
 
 impl<F: Fn(&mut Reply)> Encoded<F> {
@@ -91,25 +85,16 @@ impl<F: Fn(&mut Reply)> Encoded<F> {
         }
     }
 
-    pub(super) fn told(&mut self, resp: Resp) -> Told<'_> {
-        let written = match resp {
+    pub(super) fn chunk(&mut self, resp: Resp) -> &Chunk {
+        let chunk = match resp {
             Resp::V2 => &mut self.resp2,
             Resp::V3 => &mut self.resp3,
         };
-        let written = written.get_or_insert_with(|| {
+        chunk.get_or_insert_with(|| {
             let mut reply = Reply::new(Vec::new(), resp);
             (self.write)(&mut reply);
-            let bytes = reply.into_bytes();
-            if bytes.len() < SHARED_BYTES_MIN {
-                Written::Small(bytes)
-            } else {
-                Written::Large(Arc::new(bytes))
-            }
-        });
-        match written {
-            Written::Small(bytes) => Told::Copied(bytes),
-            Written::Large(bytes) => Told::Shared(bytes),
-        }
+            Chunk::for_several(reply.into_bytes())
+        })
     }
 }
 
@@ -262,7 +247,7 @@ impl Node {
             .collect();
         for (conn, pattern) in joiners {
             let mut encoded = Encoded::new(message(publication, pattern.as_deref()));
-            self.push(conn, current.as_deref_mut(), |resp| encoded.told(resp));
+            self.push(conn, current.as_deref_mut(), |resp| encoded.chunk(resp));
         }
     }
 
@@ -273,22 +258,22 @@ impl Node {
         mut encoded: Encoded<impl Fn(&mut Reply)>,
     ) {
         for &id in conns {
-            self.push(id, current.as_deref_mut(), |resp| encoded.told(resp));
+            self.push(id, current.as_deref_mut(), |resp| encoded.chunk(resp));
         }
     }
 
     /// Adds a message to what is to be sent to a connection, behind the reply to the command that it has under way.
-    pub(super) fn push<'t>(
+    pub(super) fn push<'m>(
         &mut self,
         id: ConnId,
         current: Option<&mut Current<'_>>,
-        told: impl FnOnce(Resp) -> Told<'t>,
+        message: impl FnOnce(Resp) -> &'m Chunk,
     ) {
         if let Some((_, conn)) = current.filter(|(at, ..)| *at == id) {
-            return conn.add_told(true, told(conn.session.resp));
+            return conn.add_chunk(true, message(conn.session.resp));
         }
         let Some(mut conn) = self.take_conn(id) else { return };
-        conn.add_told(false, told(conn.session.resp));
+        conn.add_chunk(false, message(conn.session.resp));
         self.put_conn(id, conn);
     }
 }

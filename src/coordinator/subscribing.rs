@@ -204,6 +204,15 @@ mod tests {
     use crate::coordinator::testing::{carry, carry_one, nodes, sent};
     use crate::coordinator::{Lane, Peer};
 
+    /// Nodes, and connections to be opened on them.
+    fn opened<const N: usize>(shards: u16, places: [(usize, u32); N]) -> Vec<Node> {
+        let mut nodes = nodes(shards, &Config::default());
+        for (node, conn) in places {
+            nodes[node].open(ConnId(conn), Peer::default());
+        }
+        nodes
+    }
+
     /// Passes in each of which all is received that had arrived, as long as a node wants one at once. Answers when the last one was.
     fn pass(nodes: &mut [Node], mut now_us: u64) -> u64 {
         let wants_one = |node: &Node, now_us| node.next_deadline_us().is_some_and(|at| at <= now_us);
@@ -224,10 +233,8 @@ mod tests {
 
     #[test]
     fn a_subscription_counts_from_when_it_came_also_behind_one_that_is_not_confirmed() {
-        let mut nodes = nodes(2, &Config::default());
+        let mut nodes = opened(2, [(0, 0), (1, 0)]);
         let (subscriber, publisher) = (ConnId(0), ConnId(0));
-        nodes[0].open(subscriber, Peer::default());
-        nodes[1].open(publisher, Peer::default());
         nodes[0].receive(subscriber, b"SUBSCRIBE one\r\n");
         nodes[0].receive(subscriber, b"PING\r\nSUBSCRIBE other\r\nUNSUBSCRIBE one\r\nGET key\r\n");
         nodes[1].receive(publisher, b"PUBLISH other message\r\n");
@@ -245,9 +252,8 @@ mod tests {
 
     #[test]
     fn what_is_not_to_be_answered_ends_with_the_subscription() {
-        let mut nodes = nodes(2, &Config::default());
+        let mut nodes = opened(2, [(0, 0)]);
         let subscriber = ConnId(0);
-        nodes[0].open(subscriber, Peer::default());
         nodes[0].receive(subscriber, b"CLIENT REPLY SKIP\r\nSUBSCRIBE one\r\nPING\r\n");
         carry(&mut nodes);
         let lines = "*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n";
@@ -256,10 +262,8 @@ mod tests {
 
     #[test]
     fn who_subscribes_to_a_shard_at_rest_is_not_told_of_the_past() {
-        let mut nodes = nodes(3, &Config::default());
+        let mut nodes = opened(3, [(0, 0), (1, 0)]);
         let (subscriber, publisher) = (ConnId(0), ConnId(0));
-        nodes[0].open(subscriber, Peer::default());
-        nodes[1].open(publisher, Peer::default());
         let now_us = pass(&mut nodes, 5_000);
         nodes[1].receive(publisher, b"PUBLISH one before\r\n");
         pass(&mut nodes, now_us);
@@ -272,11 +276,8 @@ mod tests {
 
     #[test]
     fn who_joins_leaves_and_joins_at_once_is_told_once_what_others_have_heard_meanwhile() {
-        let mut nodes = nodes(2, &Config::default());
+        let mut nodes = opened(2, [(0, 0), (0, 1), (1, 0)]);
         let (listener, subscriber, publisher) = (ConnId(0), ConnId(1), ConnId(0));
-        nodes[0].open(listener, Peer::default());
-        nodes[0].open(subscriber, Peer::default());
-        nodes[1].open(publisher, Peer::default());
         nodes[0].receive(listener, b"SUBSCRIBE one\r\n");
         carry(&mut nodes);
         let is_elsewhere = |key: &usize| {
@@ -302,10 +303,8 @@ mod tests {
 
     #[test]
     fn who_unsubscribes_waits_for_what_this_core_says_to_itself_once_a_turn() {
-        let mut nodes = nodes(2, &Config::default());
+        let mut nodes = opened(2, [(0, 0), (0, 1)]);
         let (subscriber, writer) = (ConnId(0), ConnId(1));
-        nodes[0].open(subscriber, Peer::default());
-        nodes[0].open(writer, Peer::default());
         nodes[0].receive(writer, b"CONFIG SET notify-keyspace-events E$\r\n");
         nodes[0].receive(subscriber, b"HELLO 3\r\nSUBSCRIBE __keyevent@0__:incrby\r\n");
         carry(&mut nodes);
